@@ -20,6 +20,7 @@ var offerEndings = []struct {
 		Asked{Name: "code", Value: "no-place"}),
 		ofOffer("decline", partners, "Say no, for another reason",
 			Asked{Name: "code", Words: "Why?", Values: declineCodes})}},
+	{"undo", []Ending{ofOffer("undo", partners, "Take your answer back")}},
 	{"appointment", []Ending{ofOffer("appointment", partners, "Record the time you agreed on",
 		Asked{Name: "startsAt", Words: "When does it begin?"},
 		Asked{Name: "channel", Words: "How do you meet?"}, Asked{Name: "minutes", Words: "How long, in minutes?",

@@ -35,6 +35,12 @@ const (
 	DeliveryAcknowledged = "acknowledged"
 )
 
+// What a partner had answered that takes its answer back.
+const (
+	AnsweredYes = "yes"
+	AnsweredNo  = "no"
+)
+
 // What a partner is reminded of: to answer an offer, to agree on a time with the person, to say how a session went.
 const (
 	NudgeAnswer  = "answer"
@@ -368,6 +374,14 @@ type SeenData struct {
 	Organisation string `json:"organisation" is:"ods"`
 	// What they looked at.
 	What string `json:"what" is:"seen"`
+}
+
+// ShownData says that a partner has looked for the first time, by its accepted offer, at who the person is.
+type ShownData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the partner.
+	Partner string `json:"partner" is:"uuid"`
 }
 
 // ContactResumedData says that a named human has lifted the stop on contact. Consent is asked for again.
@@ -756,6 +770,15 @@ type OfferHandedBackData struct {
 	Offer string `json:"offer" is:"uuid"`
 	// Why, as a code.
 	Reason string `json:"reason" is:"code"`
+}
+
+// OfferUndoneData says that a partner took its answer to an offer back before it had looked at who the person is. The
+// offer is over, and a new one to the same partner follows.
+type OfferUndoneData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// What it had answered.
+	Answer string `json:"answer" is:"undone-answer"`
 }
 
 // FollowupCompletedData says that what the offer was for has been done. The partner reads for 14 days more.

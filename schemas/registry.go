@@ -112,6 +112,10 @@ var registry = []Entry{
 			"journey's organisation is told.",
 		"Staff who were treating you elsewhere looked at what is kept about you, and said why.", false},
 
+	{PersonShown, Intake, []string{Followup, Journey}, reflect.TypeFor[ShownData](),
+		"A partner has looked, for the first time by this offer, at who the person is.",
+		"The organisation that has taken on your follow-up session looked at who you are.", false},
+
 	{InformationSupplied, Intake, []string{Threshold, Followup, Journey}, reflect.TypeFor[InformationSuppliedData](),
 		"Facts that were unknown have become known.",
 		"Something that we had asked about is known now, and we looked again at what is open to you.", false},
@@ -183,6 +187,9 @@ var registry = []Entry{
 	{OfferHandedBack, Followup, []string{Intake, Journey, Delivery}, reflect.TypeFor[OfferHandedBackData](),
 		"The partner gives an accepted offer back, and reads nothing any more.",
 		"The organisation has passed your follow-up session back to us, and somebody here looks after it.", true},
+	{OfferUndone, Followup, []string{Intake, Journey, Delivery}, reflect.TypeFor[OfferUndoneData](),
+		"The partner took its answer back before it had looked at who the person is; it is asked again.",
+		"The organisation took back what it had answered, and we are asking it again.", true},
 	{OfferIntroduced, Followup, []string{Journey}, reflect.TypeFor[OfferIntroducedData](),
 		"The person was introduced to whoever sees them at the partner: by a worker's name, or in one call together.",
 		"You were introduced to whoever you will meet at the organisation.", false},

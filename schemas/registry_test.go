@@ -47,7 +47,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 		},
 		schemas.Followup: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.InformationSupplied ||
-				turns(e) || noun(e, "delivery")
+				turns(e) || noun(e, "delivery") || e.Type == schemas.PersonShown
 		},
 		schemas.Bridging: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound ||
@@ -88,7 +88,7 @@ func asks(e schemas.Entry) bool {
 // opens says whether an event opens to a partner who somebody is, or ends that.
 func opens(e schemas.Entry) bool {
 	return slices.Contains([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn,
-		schemas.OfferHandedBack,
+		schemas.OfferHandedBack, schemas.OfferUndone,
 		schemas.OfferExhausted, schemas.FollowupCompleted}, e.Type)
 }
 

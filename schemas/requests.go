@@ -372,6 +372,7 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/people/{ref}/unmerge":         reflect.TypeFor[MergeRecord](),
 	"POST /api/offers/{id}/accept":           reflect.TypeFor[struct{}](),
 	"POST /api/offers/{id}/decline":          reflect.TypeFor[OfferDeclinedRecord](),
+	"POST /api/offers/{id}/undo":             reflect.TypeFor[struct{}](),
 	"POST /api/offers/{id}/hand-back":        reflect.TypeFor[OfferHandedBackRecord](),
 	"POST /api/offers/{id}/appointment":      reflect.TypeFor[OfferBookedRecord](),
 	"POST /api/offers/{id}/outcome":          reflect.TypeFor[OfferWentRecord](),

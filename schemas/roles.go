@@ -22,6 +22,9 @@ const (
 	Person       Role = "person"
 	System       Role = "system"
 	Guest        Role = "guest"
+	// OfferLink is whoever holds the link in a partner's mail. The gateway alone says so, of one offer: its subject is
+	// that offer's id, its organisation the partner's.
+	OfferLink Role = "offer-link"
 )
 
 // Access is one line of the access table: what a role may see and do, and what it may not.
@@ -98,6 +101,12 @@ var access = []Access{
 		"the same answer whatever is known of anybody",
 		"asks for support for themselves, seldom and shortly",
 		"whether somebody is known here; anything of anybody, their own too",
+		false, "", false},
+	{OfferLink, "Whoever holds the link in a partner's mail, without an account",
+		"one offer, as it may be known before it is taken on, whatever becomes of it",
+		"answers that offer once, says that somebody there may know the person, asks a coded question; takes the " +
+			"answer back until somebody has looked at who the person is",
+		"who the person is, their journey, what was booked; any other offer, the partner's own too",
 		false, "", false},
 }
 

@@ -36,6 +36,16 @@ func (r Route) Streams() bool { return r.Pattern == "/api/stream" }
 // nothing else.
 func (r Route) ByToken() bool { return strings.HasSuffix(r.Pattern, ".ics") }
 
+// OpenLink is how the gateway asks delivery which offer a link is to. It is in no route table: the gateway alone may
+// ask, as itself.
+const OpenLink = "/links/open"
+
+// LinkPattern is the page behind the link in a partner's mail.
+const LinkPattern = "/p/{token}"
+
+// ByLink says that a route is asked by whoever holds a link, which says of which offer.
+func (r Route) ByLink() bool { return r.Pattern == LinkPattern }
+
 // OpenedAs is the field of a form that says for whom its page was made, by their mark.
 const OpenedAs = "opened-as"
 
@@ -53,7 +63,9 @@ var (
 	offering = []Role{SendingTeam, Navigator, Partner}
 	// What a partner said by telephone is recorded by a navigator.
 	answering = []Role{Navigator, Partner}
-	planners  = []Role{SendingTeam, Navigator, Operator, Commissioner}
+	// linked are those who answer an offer: besides these, whoever holds the link in a partner's mail.
+	linked   = []Role{Navigator, Partner, OfferLink}
+	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
 )
 
 var routes = []Route{
@@ -263,14 +275,17 @@ var routes = []Route{
 	{"GET", "/api/offers", Followup, offering, false,
 		"Lists offers that stand, those to be seen to first in front: to a partner its own that it has been told of, " +
 			"to staff those of their organisation."},
-	{"GET", "/api/offers/{id}", Followup, offering, false,
+	{"GET", "/api/offers/{id}", Followup, []Role{SendingTeam, Navigator, Partner, OfferLink}, false,
 		"Shows one offer: how it stands, by when what is asked, and what a partner may know before it has taken it " +
 			"on. Who the person is is not in it."},
-	{"POST", "/api/offers/{id}/accept", Followup, answering, false,
+	{"POST", "/api/offers/{id}/accept", Followup, linked, false,
 		"Records a partner's yes. A yes that comes late is welcome while its place is free and nobody else has taken " +
 			"the person on."},
-	{"POST", "/api/offers/{id}/decline", Followup, answering, false,
+	{"POST", "/api/offers/{id}/decline", Followup, linked, false,
 		"Records a partner's no, by a code; the next partner is asked."},
+	{"POST", "/api/offers/{id}/undo", Followup, linked, false,
+		"Takes a partner's answer back, until somebody there has looked at who the person is, or another partner was " +
+			"told: the offer is over, and the partner is asked again by a new one."},
 	{"POST", "/api/offers/{id}/appointment", Followup, answering, false,
 		"Records a time that was agreed on with the person; one that stands is replaced by it."},
 	{"POST", "/api/offers/{id}/outcome", Followup, answering, false,
@@ -281,10 +296,10 @@ var routes = []Route{
 	{"POST", "/api/offers/{id}/introduce", Followup, answering, false,
 		"Records that the person was introduced to whoever sees them at the partner: the worker was named to them, " +
 			"or all spoke in one call."},
-	{"POST", "/api/offers/{id}/may-know", Followup, answering, false,
+	{"POST", "/api/offers/{id}/may-know", Followup, linked, false,
 		"Says that somebody at the partner may know the person: another worker, or another partner, sees to it, and " +
 			"nobody is to blame."},
-	{"POST", "/api/offers/{id}/question", Followup, answering, false,
+	{"POST", "/api/offers/{id}/question", Followup, linked, false,
 		"Asks something about an offer, by a code; a navigator answers by one."},
 	{"POST", "/api/offers/{id}/confirm-deletion", Followup, answering, false,
 		"Records what a partner did with what it knew, once an offer is over: deleted, or kept, and why."},

@@ -30,6 +30,7 @@ const (
 	ContactStopped     Type = "care.footbridge.person.contact-stopped.v1"
 	ContactResumed     Type = "care.footbridge.person.contact-resumed.v1"
 	PersonSeen         Type = "care.footbridge.person.seen.v1"
+	PersonShown        Type = "care.footbridge.person.shown.v1"
 
 	InformationSupplied Type = "care.footbridge.information.supplied.v1"
 
@@ -55,6 +56,7 @@ const (
 	OfferPassedOn          Type = "care.footbridge.offer.passed-on.v1"
 	OfferWithdrawn         Type = "care.footbridge.offer.withdrawn.v1"
 	OfferHandedBack        Type = "care.footbridge.offer.handed-back.v1"
+	OfferUndone            Type = "care.footbridge.offer.undone.v1"
 	OfferIntroduced        Type = "care.footbridge.offer.introduced.v1"
 	OfferPossiblyKnown     Type = "care.footbridge.offer.possibly-known.v1"
 	OfferQuestioned        Type = "care.footbridge.offer.questioned.v1"

@@ -168,6 +168,9 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.On(schemas.OfferHandedBack, func(k *JourneyState, d schemas.OfferHandedBackData, at int64) {
 			k.add(at, schemas.OfferHandedBack, false, "", told{Offer: d.Offer, State: schemas.StateOver})
 		}),
+		flow.On(schemas.OfferUndone, func(k *JourneyState, d schemas.OfferUndoneData, at int64) {
+			k.add(at, schemas.OfferUndone, false, "", told{Offer: d.Offer, State: schemas.StateOver})
+		}),
 		flow.On(schemas.OfferQuestionAnswered, func(k *JourneyState, d schemas.OfferQuestionAnsweredData, at int64) {
 			k.add(at, schemas.OfferQuestionAnswered, true, d.Question, told{Offer: d.Offer, State: schemas.StateWaits,
 				Question: d.Question})

@@ -140,7 +140,68 @@ type declined struct {
 
 func (h *command) decline(said declined, who principal.Principal) (string, error) {
 	h.byTelephone(who)
+	h.offer.byLink = schemas.Role(who.Role) == schemas.OfferLink
 	return h.moved(h.offer.decline(said.Code, h.Moment))
+}
+
+// undo takes the partner's answer back. After a no the offer that was prepared for another goes, which nobody outside
+// knows of.
+func (h *command) undo(_ nothing, _ principal.Principal) (string, error) {
+	effects, against := h.offer.undo(h.undoable(), h.shown(), h.Moment)
+	if against != "" || len(effects) == 0 {
+		return against, nil
+	}
+	if standing := h.standing(); standing != nil {
+		h.follow(h.record, standing, standing.end(stateWithdrawn, becauseReplaced, h.Moment))
+	}
+	h.follow(h.record, h.offer, effects)
+	return "", nil
+}
+
+// standing is the journey's offer that stands, where that is another than this one.
+func (h *command) standing() *Offer {
+	if h.record.Open == h.offer {
+		return nil
+	}
+	return h.record.Open
+}
+
+// undoable says whether the partner's answer can be taken back, so that it is asked again. Where somebody else has the
+// person, or nobody is to be asked, it stands.
+func (h *command) undoable() bool {
+	k := &h.record.State
+	return !k.Transition.Closed && !h.offer.Paused && h.sameEpisode() &&
+		h.offer.mayUndo(h.shown(), h.standing(), h.Moment)
+}
+
+// sameEpisode says whether nothing but the preparation of another offer has followed on this one.
+func (h *command) sameEpisode() bool {
+	if h.record.Open == h.offer {
+		return true
+	}
+	for _, o := range slices.Backward(h.record.Past) {
+		if o.ID == h.offer.ID {
+			return true
+		}
+		if o.Because != becauseReplaced {
+			break
+		}
+	}
+	return false
+}
+
+// shown says whether somebody at the partner has looked, by this offer, at who the person is.
+func (h *command) shown() bool { return slices.Contains(h.record.State.Shown, h.offer.ID) }
+
+// heard notes that somebody at the partner knows of the offer, where they say something about it. That its page was
+// fetched says nothing.
+func (h *command) heard(who principal.Principal) {
+	if outside(who) && h.offer.State == stateSent {
+		if effects := h.offer.delivered(schemas.DeliveryAcknowledged, h.partner(h.offer.Partner),
+			h.Moment); len(effects) > 0 {
+			h.follow(h.record, h.offer, effects)
+		}
+	}
 }
 
 func (h *command) book(said Booking, _ principal.Principal) (string, error) {
@@ -188,7 +249,9 @@ type knows struct {
 	Who string `json:"who"`
 }
 
-func (h *command) mayKnow(said knows, _ principal.Principal) (string, error) {
+func (h *command) mayKnow(said knows, who principal.Principal) (string, error) {
+	h.heard(who)
+	h.offer.byLink = schemas.Role(who.Role) == schemas.OfferLink
 	return h.moved(h.offer.mayKnow(said.Who, h.Moment))
 }
 
@@ -202,7 +265,8 @@ type asked struct {
 func (h *command) question(said asked, who principal.Principal) (string, error) {
 	about, _ := schemas.KindNamed("offer-question")
 	reply, _ := schemas.KindNamed("offer-reply")
-	if schemas.Role(who.Role) == schemas.Partner {
+	if outside(who) {
+		h.heard(who)
 		switch {
 		case !about.Allows(said.About) || said.Reply != "":
 			return "Say what you ask about (about): " + about.Do + ".", nil

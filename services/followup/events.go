@@ -117,6 +117,7 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			k.addFacts(at, &d.Facts, d.Retracted)
 		}),
 		flow.On(schemas.DeliveryMade, func(k *JourneyState, d schemas.DeliveryMadeData, _ int64) { k.addDelivered(d) }),
+		flow.On(schemas.PersonShown, func(k *JourneyState, d schemas.ShownData, _ int64) { k.addShown(d.Offer) }),
 		// nobody there knows of it, as before
 		flow.On(schemas.DeliveryFailed, func(*JourneyState, schemas.DeliveryFailedData, int64) {}),
 		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) {

@@ -39,6 +39,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"GET /api/offers/{id}":                    a.show,
 		"POST /api/offers/{id}/accept":            said(a, (*command).accept),
 		"POST /api/offers/{id}/decline":           said(a, (*command).decline),
+		"POST /api/offers/{id}/undo":              said(a, (*command).undo),
 		"POST /api/offers/{id}/appointment":       said(a, (*command).book),
 		"POST /api/offers/{id}/outcome":           said(a, (*command).went),
 		"POST /api/offers/{id}/hand-back":         said(a, (*command).handBack),
@@ -152,27 +153,30 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 		local := t.In(w.Zone)
 		return &local
 	}
-	staff := schemas.Role(who.Role) != schemas.Partner
+	staff, link := !outside(who), schemas.Role(who.Role) == schemas.OfferLink
 	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because,
 		FirstDay: o.Window.First.String(),
 		LastDay:  o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, Introduced: o.Introduced,
-		YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
+		KnownTo: o.known(), May: []string{},
 		Separate: schemas.SeparateFrom(o.Organisation)}
 	if o.asked() || o.State == stateRaised {
 		s.AnswerBy = when(o.AnswerBy)
 	}
-	if o.State == stateAccepted || o.State == stateNotKept {
+	if !link {
+		s.YesBy = when(o.YesBy)
+	}
+	if (o.State == stateAccepted || o.State == stateNotKept) && !link {
 		s.BookBy = when(o.BookBy)
 	}
-	if staff || o.taken() && !o.Paused {
+	if staff || o.taken() && !o.Paused && !link {
 		s.Journey = o.Journey
 	}
-	if staff || o.open() && o.Consent == consentGiven && !o.Paused {
+	if staff || o.open() && o.Consent == consentGiven && !o.Paused && (!link || o.asked()) {
 		if s.About = aboutOf(facts); !staff {
 			s.About = a.residents.few(*s.About)
 		}
 	}
-	if o.Session != nil {
+	if o.Session != nil && !link {
 		s.Appointment = &appointmentShown{o.Session.ID, o.Session.StartsAt.In(w.Zone), o.Session.Channel,
 			o.Session.Minutes, outcomeBy(o.Session.Day, p, w).In(w.Zone)}
 	}
@@ -213,8 +217,9 @@ func bandNames() (names []string) {
 	return names
 }
 
-// may is what can be said about an offer next, by whom it is open to.
-func (o *Offer) may(who principal.Principal) []string {
+// may is what can be said about an offer next, by whom it is open to. shown says that somebody at the partner has
+// looked at who the person is, undoable that an answer can be taken back.
+func (o *Offer) may(who principal.Principal, shown, undoable bool) []string {
 	may := []string{}
 	switch {
 	case o.Paused:
@@ -233,15 +238,24 @@ func (o *Offer) may(who principal.Principal) []string {
 		may = append(may, "appointment", "outcome", "hand-back", "question")
 	case o.State == stateKept, o.State == stateNotKept:
 		may = append(may, "outcome", "hand-back")
-	case !o.open() && !o.AcceptedAt.IsZero() && o.DeletedAt.IsZero():
+	case !o.open() && !o.AcceptedAt.IsZero() && o.DeletedAt.IsZero() && (shown || o.Because != becauseUndone):
 		may = append(may, "confirm-deletion")
+	}
+	if undoable {
+		may = append(may, "undo")
 	}
 	if o.Introduced == "" && slices.Contains(may, "appointment") {
 		may = append(may, "introduce")
 	}
 	role := schemas.Role(who.Role)
-	return slices.DeleteFunc(may, func(string) bool { return role != schemas.Partner && role != schemas.Navigator })
+	return slices.DeleteFunc(may, func(what string) bool {
+		return role == schemas.OfferLink && (!slices.Contains(byLink, what) || o.taken() && what != "undo") ||
+			!outside(who) && role != schemas.Navigator
+	})
 }
+
+// byLink is what may be said by the link in a mail: until the offer is taken on, and that this was a mistake.
+var byLink = []string{"accept", "decline", "may-know", "question", "undo"}
 
 // tag is how an offer stands for whoever changes it.
 func (o *Offer) tag() string {
@@ -285,7 +299,9 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 		func(l listed) []string { return []string{l.AnswerBy.UTC().Format(time.RFC3339Nano), l.ID} })
 	shown := httpx.List[offerShown]{Items: []offerShown{}, Next: items.Next}
 	for _, l := range items.Items {
-		shown.Items = append(shown.Items, a.shown(l.Offer, l.facts, Partner{Works: calendar.MondayToFriday}, who, m))
+		one := a.shown(l.Offer, l.facts, Partner{Works: calendar.MondayToFriday}, who, m)
+		one.May = l.may(who, true, false) // whether an answer can be taken back stands with the one offer
+		shown.Items = append(shown.Items, one)
 	}
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
@@ -315,6 +331,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 // whole is an offer with its questions, and to staff with why its partner is asked.
 func (a api) whole(h *command, who principal.Principal) offerShown {
 	s := a.shown(*h.offer, h.record.State.Facts.Facts, h.partner(h.offer.Partner), who, h.Moment)
+	s.May = h.offer.may(who, h.shown(), h.undoable())
 	about := schemas.StepAbout{IDs: map[string]string{"offer": s.Offer}}
 	for _, q := range h.questions {
 		q.AskedAt = q.AskedAt.In(h.Zone)
@@ -324,7 +341,7 @@ func (a api) whole(h *command, who principal.Principal) offerShown {
 		}
 	}
 	s.Actions = schemas.OfferActions(schemas.Role(who.Role), s.May, about)
-	if schemas.Role(who.Role) != schemas.Partner {
+	if !outside(who) {
 		wanted := desiredOffer(&h.record.State, h.record.Past, h.partners, h.Moment)
 		for _, c := range considered(&h.record.State, h.record.Past, h.partners, h.Moment,
 			windowFor(wanted, h.record.Past, h.today()).Last-daysForNext) {

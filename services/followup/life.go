@@ -44,6 +44,7 @@ type Offer struct {
 	DueAt        time.Time // when time alone changes something, zero where nothing does
 	// Session is the appointment that stands.
 	Session *Appointment
+	byLink  bool // declined a moment ago, by the link of a mail
 	// ended are appointments to be written that do not stand any more.
 	ended []Appointment
 }
@@ -96,6 +97,7 @@ const (
 	aboutToGo   = 48 * time.Hour      // so long before a session a navigator rings the partner
 	ringWithin  = time.Hour           // within which it does
 	lookAgain   = time.Hour           // when an offer that could not be sent is looked at again
+	undoWithin  = 5 * time.Minute     // for so long nobody else is told after a no by a link
 	ahead       = 30 * 24 * time.Hour // an offer that was handed back is seen to before all others
 )
 
@@ -401,6 +403,40 @@ func (o *Offer) accept(p Partner, named bool, turn int64, w Moment) (effects []E
 		data.PersonAnswersBy = &by
 	}
 	return []Effect{{schemas.OfferAccepted, data}}, ""
+}
+
+// undo is that a partner takes its answer back: the offer is over, and the partner is asked again. undoable says that
+// it can, shown that somebody there has looked at who the person is.
+func (o *Offer) undo(undoable, shown bool, w Moment) ([]Effect, string) {
+	answer := schemas.AnsweredYes
+	switch {
+	case o.Because == becauseUndone:
+		return nil, "" // said again
+	case !undoable && shown && o.taken():
+		return nil, "Somebody of yours has looked at who the person is. Hand the offer back instead, with POST " +
+			"/api/offers/{id}/hand-back, so that the person is told by somebody."
+	case !undoable && o.State == stateDeclined:
+		return nil, "Others have been asked since. If you have a place after all, ring the navigator."
+	case !undoable:
+		return nil, "There is no answer here that could be taken back. The navigator knows how the offer stands."
+	case o.State == stateDeclined:
+		answer = schemas.AnsweredNo
+	default:
+		o.EndedAt, o.Paused = w.Now, false
+	}
+	o.move(stateWithdrawn)
+	o.Because = becauseUndone
+	return []Effect{{schemas.OfferUndone, schemas.OfferUndoneData{Offer: o.ID, Answer: answer}}}, ""
+}
+
+// mayUndo says whether an answer can be taken back still: a yes of which nothing has come yet, and a no, within its
+// window, after which nobody else was told. standing is another offer of the journey that stands, or nil.
+func (o *Offer) mayUndo(shown bool, standing *Offer, w Moment) bool {
+	if o.State == stateDeclined {
+		return !standing.told() && w.today() < o.Window.Last
+	}
+	return !shown && o.open() && o.Session == nil && o.NotKept == 0 && o.Introduced == "" && !o.LateYes &&
+		(o.State == stateAccepted || o.State == stateWaiting)
 }
 
 // decline is the partner's no, by a code.

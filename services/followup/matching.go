@@ -124,6 +124,21 @@ func fairest(fits []Candidate) int {
 	return best
 }
 
+// nextAsked is which of those that fit, in order, is asked: whoever took its answer back is asked again.
+func nextAsked(fits []Candidate, past []Offer) int {
+	for _, o := range slices.Backward(past) {
+		if o.Because == becauseReplaced {
+			continue // nobody knew of it
+		}
+		i := slices.IndexFunc(fits, func(c Candidate) bool { return c.ID == o.Partner })
+		if o.Because == becauseUndone && i >= 0 {
+			return i
+		}
+		break
+	}
+	return fairest(fits)
+}
+
 func yesFirst(a, b bool) int {
 	switch {
 	case a == b:

@@ -19,11 +19,21 @@ import (
 // which, and else of which organisations.
 func visible(who principal.Principal) []any {
 	scope := schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
-	return []any{schemas.Role(who.Role) == schemas.Partner, who.Organisation, scope.Organisations}
+	return []any{outside(who), who.Organisation, scope.Organisations}
 }
 
-// findOffer queues the finding of an offer's journey and partner. A partner sees its own, once they have left for it.
+// outside says whether somebody speaks for a partner: by its system, as a worker, or by the link in a mail to it.
+func outside(who principal.Principal) bool {
+	role := schemas.Role(who.Role)
+	return role == schemas.Partner || role == schemas.OfferLink
+}
+
+// findOffer queues the finding of an offer's journey and partner. A partner sees its own, once they have left for it; a
+// link finds the one that it is to.
 func findOffer(q flow.Queuer, who principal.Principal, id string, into func(journey, partner string)) {
+	if schemas.Role(who.Role) == schemas.OfferLink && who.Subject != id {
+		return
+	}
 	q.Queue(`select journey::text, partner::text from offer where id = $1::text::uuid
 		and case when $2 then partner::text = $3 and sent_at is not null else organisation = any($4) end`,
 		append([]any{id}, visible(who)...)...).

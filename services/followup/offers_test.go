@@ -774,7 +774,7 @@ func TestSomebodyWhoMayKnowThemIsSeenToWithoutBlame(t *testing.T) {
 		}
 	}
 	s.hasSaid(journey, "offer.possibly-known", 1)
-	s.is(journey, stateSent, partner)
+	s.is(journey, stateAcknowledged, partner)
 	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/may-know", `{"who":"another-partner"}`, 200)
 	s.hasSaid(journey, "offer.possibly-known", 2)
 	s.hasSaid(journey, "offer.declined", 1)

@@ -40,6 +40,8 @@ type JourneyState struct {
 	Facts    facts  `json:"facts,omitzero"`
 	// Delivered says of each offer how far it has come to its partner.
 	Delivered map[string]string `json:"delivered,omitempty"`
+	// Shown are the offers by which somebody at the partner has looked at who the person is.
+	Shown []string `json:"shown,omitempty"`
 }
 
 type goesOn struct {
@@ -79,6 +81,13 @@ func (k *JourneyState) addDelivered(d schemas.DeliveryMadeData) {
 		k.Delivered = map[string]string{}
 	}
 	k.Delivered[d.Offer] = d.How
+}
+
+// addShown takes in that a partner has looked, by an offer, at who the person is.
+func (k *JourneyState) addShown(offer string) {
+	if !slices.Contains(k.Shown, offer) {
+		k.Shown = append(k.Shown, offer)
+	}
 }
 
 // facts are those that a session depends on, each with the sequence of the event that stated it or took it back.
@@ -222,6 +231,8 @@ const (
 	becauseNotReached   = "not-reached" // the person's own answer could not be had while their place was kept
 	becauseNotDelivered = "no-place"    // nobody at the partner could be told in time, or it has no place
 	becauseAnother      = "another-accepted"
+	// Its partner took its answer back, and is asked again by another offer.
+	becauseUndone = "undone"
 )
 
 // Desired is what should stand for a journey, whatever came before.
@@ -454,14 +465,18 @@ func raise(w Desired, past []Offer, before *Offer, m Moment) *Offer {
 		past = append(slices.Clone(past), *before)
 	}
 	window := windowFor(w, past, m.today())
-	i := fairest(w.Fits)
+	i := nextAsked(w.Fits, past)
 	o := &Offer{
 		Partner: w.Fits[i].ID, Spread: i > 0, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent,
 		State: stateRaised, Paused: w.Held,
 		AnswerBy: answerBy(window, m.today(), w.Fits[i].Partner, m.Holidays, m.Zone),
 	}
-	if len(past) > 0 && past[len(past)-1].State == stateHandedBack {
+	switch last := len(past) - 1; {
+	case last < 0:
+	case past[last].State == stateHandedBack:
 		o.DueAt = m.Now.Add(-ahead)
+	case past[last].byLink && past[last].State == stateDeclined:
+		o.DueAt = m.Now.Add(undoWithin)
 	}
 	return o
 }

@@ -105,6 +105,10 @@ func readOffer(e flow.Event) (offerChange, bool, error) {
 		var d schemas.OfferHandedBackData
 		d, err = flow.Decode[schemas.OfferHandedBackData](e)
 		said.ID, said.Ended = d.Offer, true
+	case schemas.OfferUndone:
+		var d schemas.OfferUndoneData
+		d, err = flow.Decode[schemas.OfferUndoneData](e)
+		said.ID, said.Ended = d.Offer, true
 	case schemas.FollowupCompleted:
 		var d schemas.FollowupCompletedData
 		d, err = flow.Decode[schemas.FollowupCompletedData](e)

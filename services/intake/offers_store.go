@@ -92,6 +92,18 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.AccessState, offe
 	return standing, offers, nil
 }
 
+// shownBy are the journey's offers by which a partner looks at who the person is for the first time; from now on it is
+// not. The journey is locked.
+func (sub *subjectOf) shownBy(tx *flow.Tx, partner string) (offers []string, err error) {
+	tx.Queue(`update partner_offer set shown = true where journey = $1::uuid and partner = $2 and accepted > 0
+		and not ended and not shown returning id::text`, sub.Journey, partner).
+		Query(func(rows pgx.Rows) (err error) {
+			offers, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+	return offers, tx.Flush()
+}
+
 // partnersOwn is the id under which a partner knows the person: it is made at the first look, and tells nobody else
 // anything.
 func (sub *subjectOf) partnersOwn(tx *flow.Tx, partner string) (id string, err error) {

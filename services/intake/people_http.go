@@ -373,14 +373,32 @@ func (sub *subjectOf) noReason(who principal.Principal) error {
 	return httpx.NewProblem(http.StatusForbidden, "%s", schemas.ReasonFault(""))
 }
 
-// emitSeen tells the journey's organisation that somebody of another one looked.
+// emitSeen tells the journey's organisation that somebody of another one looked, and that a partner did for the first
+// time by its offer.
 func (s *Service) emitSeen(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string) error {
+	if schemas.Role(who.Role) == schemas.Partner {
+		return s.emitShown(tx, who, sub)
+	}
 	if schemas.Role(who.Role) != schemas.TreatingStaff || scopeOf(who).Home(sub.Organisation) {
 		return nil
 	}
 	j := newTransaction(s, nil)
 	j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.PersonSeen,
 		Data: schemas.SeenData{Organisation: who.Organisation, What: what}})
+	return j.end(tx)
+}
+
+// emitShown says that a partner looked at who the person is, once for each of its offers.
+func (s *Service) emitShown(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
+	offers, err := sub.shownBy(tx, who.Organisation)
+	if err != nil || len(offers) == 0 {
+		return err
+	}
+	j := newTransaction(s, nil)
+	for _, offer := range offers {
+		j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.PersonShown,
+			Data: schemas.ShownData{Offer: offer, Partner: who.Organisation}})
+	}
 	return j.end(tx)
 }
 

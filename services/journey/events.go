@@ -538,6 +538,14 @@ var heard = map[schemas.Type]hearing{
 		k.end(d.Offer, at, when, "declined")
 		return shown{"reason": d.Reason}
 	}),
+	schemas.OfferUndone: on(func(k *JourneyState, d schemas.OfferUndoneData, at int64, when time.Time) shown {
+		k.end(d.Offer, at, when, wasUndone)
+		return shown{"answer": d.Answer}
+	}),
+	schemas.PersonShown: on(func(k *JourneyState, d schemas.ShownData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Shown.apply(at, when) })
+		return shown{"offer": d.Offer}
+	}),
 	schemas.OfferHandedBack: on(func(k *JourneyState, d schemas.OfferHandedBackData, at int64, when time.Time) shown {
 		k.end(d.Offer, at, when, "handed-back")
 		return shown{"reason": d.Reason}

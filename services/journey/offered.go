@@ -29,7 +29,10 @@ const (
 // notForThePerson are ways in which an offer ends of which the person knows, or need not be told: it was theirs, or the
 // journey's.
 var notForThePerson = []string{"person", "journey-closed", "contact-stopped", "clinician-first", "discharge-withdrawn",
-	"another-accepted"}
+	"another-accepted", wasUndone}
+
+// wasUndone is how an offer ends whose partner took its answer back: it is asked again by another.
+const wasUndone = "undone"
 
 // followUps are all of them.
 func (s situation) followUps() []DesiredStep {
@@ -252,6 +255,9 @@ func (s situation) toDelete() []DesiredStep {
 		o := s.Offers[id]
 		if o.Accepted.At == 0 || o.EndedAt.At < o.Accepted.At || o.Deleted.At > o.EndedAt.At {
 			continue
+		}
+		if o.How == wasUndone && o.Shown.At == 0 {
+			continue // it knew nothing
 		}
 		by := func(days int) time.Time {
 			return (calendar.DayOf(o.EndedAt.When, s.zone) + calendar.Day(days)).At(dueHour, 0, s.zone)

@@ -150,6 +150,8 @@ type Offer struct {
 	HeardUpTo int64         `json:"heardUpTo,omitempty"`
 	// MayKnow is that somebody at the partner may know the person.
 	MayKnow Subscribed `json:"mayKnow,omitzero"`
+	// Shown is that somebody at the partner has looked at who the person is.
+	Shown Subscribed `json:"shown,omitzero"`
 	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by
 	// when a time is agreed.
 	PersonAnswersBy time.Time  `json:"personAnswersBy,omitzero"`

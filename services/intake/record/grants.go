@@ -17,7 +17,7 @@ type Offer struct {
 	// says.
 	AgreementUntil string
 	Agreed         int64
-	Ended          bool   // declined, withdrawn or handed back
+	Ended          bool   // declined, withdrawn, undone or handed back
 	CompletedOn    string // the first local day on which it was said to be done
 }
 
