@@ -10,7 +10,8 @@ const (
 	SendersKey    = "sender"
 )
 
-// ServiceItself is the role in which a service speaks for itself. No route is open to it.
+// ServiceItself is the role in which a service speaks for itself. No route is open to it; what services ask of one
+// another as themselves is in no route table (OpenLink).
 const ServiceItself Role = "service"
 
 // MayAssert says whether the holder of a key may say to audience, a service, that somebody of a role is asking.

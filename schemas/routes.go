@@ -40,6 +40,17 @@ func (r Route) ByToken() bool { return strings.HasSuffix(r.Pattern, ".ics") }
 // ask, as itself.
 const OpenLink = "/links/open"
 
+// LinkAsked is the body of that request.
+type LinkAsked struct {
+	Token string `json:"token"`
+}
+
+// LinkOpened is its answer: which offer of which partner, or nothing.
+type LinkOpened struct {
+	Offer   string `json:"offer,omitempty"`
+	Partner string `json:"partner,omitempty"`
+}
+
 // LinkPattern is the page behind the link in a partner's mail.
 const LinkPattern = "/p/{token}"
 

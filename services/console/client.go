@@ -253,30 +253,30 @@ func (c *client) call(ctx context.Context, p principal.Principal, service, metho
 		return httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at "+
 			"present.", service)
 	}
-	reply, err := ask(backend, request)
+	reply, err := httpx.Ask(backend, request)
 	if err != nil {
 		return httpx.NewProblem(http.StatusBadGateway, "The part that answers this, %s, broke off.",
 			service).Because(err)
 	}
 	switch {
-	case reply.status >= 400:
+	case reply.Status >= 400:
 		return refusal(reply)
 	case into == nil:
 		return nil
 	}
-	if err := json.Unmarshal(reply.body.Bytes(), into); err != nil {
+	if err := json.Unmarshal(reply.Body.Bytes(), into); err != nil {
 		// the text may hold anything
 		return fmt.Errorf("reading what %s answered: it is not in the form agreed", service)
 	}
 	return nil
 }
 
-func refusal(reply *reply) error {
+func refusal(reply *httpx.Reply) error {
 	p := &httpx.Problem{}
-	if err := json.Unmarshal(reply.body.Bytes(), p); err != nil || p.Status == 0 {
+	if err := json.Unmarshal(reply.Body.Bytes(), p); err != nil || p.Status == 0 {
 		p = &httpx.Problem{}
 	}
-	p.Status, p.Extensions = reply.status, nil
+	p.Status, p.Extensions = reply.Status, nil
 	return p
 }
 
@@ -312,44 +312,4 @@ func (c *client) request(ctx context.Context, p principal.Principal, service, me
 	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	return request, nil
-}
-
-// mostAnswer bounds what is kept of an answer, in bytes.
-const mostAnswer = 8 << 20
-
-// reply keeps an answer in memory.
-type reply struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *reply) Header() http.Header { return r.header }
-
-func (r *reply) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 {
-		r.status = status
-	}
-}
-
-func (r *reply) Write(p []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	if r.body.Len()+len(p) > mostAnswer {
-		return 0, fmt.Errorf("the answer is longer than %d bytes", mostAnswer)
-	}
-	return r.body.Write(p)
-}
-
-// ask runs a handler for one request. A handler that gives up by a panic, as a proxy does when its backend breaks
-// off, is an error.
-func ask(backend http.Handler, request *http.Request) (got *reply, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler gave up: %T", p)
-		}
-	}()
-	got = &reply{header: http.Header{}}
-	backend.ServeHTTP(got, request)
-	got.WriteHeader(http.StatusOK)
-	return got, nil
 }

@@ -147,7 +147,7 @@ func DevChoices(partners ...Partner) []Choice {
 func Routes() []schemas.Route {
 	var everybody []schemas.Role
 	for _, role := range schemas.Roles() {
-		if role != schemas.Guest {
+		if role != schemas.Guest && role != schemas.OfferLink {
 			everybody = append(everybody, role)
 		}
 	}
@@ -205,6 +205,9 @@ func Routes() []schemas.Route {
 		page("POST", "/messages/{id}/dismiss", "Ends a message that was quarantined.", schemas.Navigator),
 		page("GET", "/refer", "A professional's request for support.", referrers...),
 		page("POST", "/refer", "Asks for support for somebody.", referrers...),
+		page("GET", schemas.LinkPattern, "An offer, to whoever holds the link in a partner's mail. Looking changes "+
+			"nothing.", schemas.OfferLink),
+		page("POST", schemas.LinkPattern, "Answers it, or takes the answer back.", schemas.OfferLink),
 		page("GET", "/get-support", "The person's own request."),
 		page("POST", "/get-support", "Asks for support for oneself.", guests...),
 		page("GET", "/get-support/received", "Leads to the form: what was sent is thanked for once."),
@@ -303,6 +306,8 @@ func (s *Console) register() error {
 		"POST /messages/{id}/dismiss":   s.decideMessage("dismiss"),
 		"GET /refer":                    s.showRefer,
 		"POST /refer":                   s.refer,
+		"GET " + schemas.LinkPattern:    s.showLink,
+		"POST " + schemas.LinkPattern:   s.answerLink,
 		"GET /get-support":              s.showOwn,
 		"POST /get-support":             s.askOwn,
 		"GET /get-support/received":     s.ownReceived,

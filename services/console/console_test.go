@@ -314,6 +314,8 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 			"channel": {"text"}, "left-day": {"31"}, "left-month": {"2"}, "request": {"k"}}, nurse).Body.String(),
 		"referred":       f.ask(t, "POST", "/refer", sixAnswers(), nurse).Body.String(),
 		"own":            f.page(t, "/get-support", principal.Principal{}),
+		"link":           f.page(t, linkPath, holder),
+		"link-decline":   f.page(t, linkPath+"?say=decline", holder),
 		"own-unfinished": f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
 		"own-received":   f.ask(t, "POST", "/get-support", ownAnswers(), guest).Body.String(),
 		"clinician": f.ask(t, "POST", "/journeys/"+firstID+"/clinician",

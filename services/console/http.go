@@ -37,7 +37,8 @@ type problemView struct{ Words, Anchor string }
 
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
 	"calls", "call", "called", "offers", "offer", "partner", "help",
-	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received"}
+	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received",
+	"link", "link-undone", "no-link"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10
@@ -62,7 +63,8 @@ func parsePages() (map[string]*template.Template, error) {
 
 // show answers with a page. It is made whole before any of it is sent.
 func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
-	if p, ok := principal.From(r.Context()); ok && p.Role != string(schemas.Guest) {
+	p, known := principal.From(r.Context())
+	if known && p.Role != string(schemas.Guest) && p.Role != string(schemas.OfferLink) {
 		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), s.nameOf(p)
 		v.Menu = menuOf(p, v.Here)
 	}
@@ -72,8 +74,7 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		return fmt.Errorf("making page %q: %w", name, err)
 	}
 	whole := page.Bytes()
-	if v.SignedIn {
-		p, _ := principal.From(r.Context())
+	if known && p.Role != string(schemas.Guest) {
 		whole = markForms(whole, p)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

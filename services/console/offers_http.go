@@ -206,14 +206,7 @@ func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.
 			o.State != "waiting", StaffLook: !partner && opens("POST", "/journeys/{id}/who", p.Role),
 			Acts: formsOf("/offers/"+url.PathEscape(o.ID), "this offer", clock.NewRandomID(), o.Actions, f),
 			Help: helpOn(p.Role, "offers", o.ID, "")}
-		for _, q := range o.Questions {
-			reply := "Not answered yet"
-			if q.Reply != "" {
-				reply = wordsFor(valueWords, q.Reply)
-			}
-			page.Questions = append(page.Questions,
-				factView{wordsFor(valueWords, q.About) + ", " + shortTime(q.AskedAt, s.zone), reply})
-		}
+		page.Questions = s.questionsOf(o)
 		for _, c := range o.Considered {
 			page.Considered = append(page.Considered,
 				factView{c.Name, map[bool]string{true: "Asked. "}[c.Asked] + wordsFor(consideredWords, c.Why)})
@@ -230,6 +223,18 @@ func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.
 				Separate: separate,
 				Done:     offerDone[r.URL.Query().Get("said")], Page: page})
 	}
+}
+
+// questionsOf are what a partner asked about an offer, each with its answer.
+func (s *Console) questionsOf(o offer) (all []factView) {
+	for _, q := range o.Questions {
+		reply := "Not answered yet"
+		if q.Reply != "" {
+			reply = wordsFor(valueWords, q.Reply)
+		}
+		all = append(all, factView{wordsFor(valueWords, q.About) + ", " + shortTime(q.AskedAt, s.zone), reply})
+	}
+	return all
 }
 
 // offerDone say what a button did, on the page that follows.

@@ -20,6 +20,7 @@ func (s *Service) Due() []flow.Due {
 		{Name: "take", Every: 500 * time.Millisecond, Limit: 100, Run: s.take},
 		{Name: "webhooks", Every: 500 * time.Millisecond, Limit: soundSlots, Run: s.dispatch},
 		{Name: "handshakes", Every: time.Second, Limit: 8, Run: s.handshakes},
+		{Name: "links", Every: time.Hour, Limit: 500, Run: s.endLinks},
 	}
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -28,6 +29,15 @@ func (s *Service) mint(tx *flow.Tx, offer, partner string, until time.Time) (tok
 	token = tokenLetters.EncodeToString(random)
 	saveLink(tx, hashToken(token), offer, partner, tx.Now, until)
 	return token
+}
+
+// keepLinks is for how long a link is kept that opens nothing any more. To its holder that makes no difference.
+const keepLinks = 30 * 24 * time.Hour
+
+// endLinks forgets links.
+func (s *Service) endLinks(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
+	forgetLinks(tx, tx.Now.Add(-keepLinks), limit, func() { taken++ })
+	return taken, tx.Flush()
 }
 
 // linkUntil is how long a link to an offer is of use: while the offer can be answered, late too, or its answer be taken

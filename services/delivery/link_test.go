@@ -1,12 +1,18 @@
 package delivery
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // minted is a token to an offer that opens for an hour.
@@ -32,8 +38,8 @@ func TestALinkIsKeptAsAHashAlone(t *testing.T) {
 	}
 	var kept, clear int
 	if err := s.pool.QueryRow(t.Context(), `select count(*), count(*) filter (where link::text ilike '%' || $1 || '%'
-		or link::text ilike '%' || encode(convert_to($1, 'UTF8'), 'hex') || '%') from link where token = any($2)`, first,
-		[][]byte{hashToken(first), hashToken(second)}).Scan(&kept, &clear); err != nil {
+		or link::text ilike '%' || encode(convert_to($1, 'UTF8'), 'hex') || '%')
+		from link where token = any($2)`, first, [][]byte{hashToken(first), hashToken(second)}).Scan(&kept, &clear); err != nil {
 		t.Fatal(err)
 	}
 	if kept != 2 || clear != 0 {
@@ -52,5 +58,68 @@ func TestATokenIsReadAsPeopleTypeIt(t *testing.T) {
 	}
 	if string(hashToken(token[1:])) == string(hashToken(token)) {
 		t.Error("a token without its first character is taken for it")
+	}
+}
+
+// opened is what a token opens, as the gateway asks for it.
+func (s *site) opened(role schemas.Role, token string) (opened schemas.LinkOpened, status int) {
+	s.t.Helper()
+	mux := httpx.NewMux(httpx.Options{})
+	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: "footbridge", Role: string(role),
+		Subject: schemas.Gateway})))
+	if err := s.Routes(mux, s.pool); err != nil {
+		s.t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(s.t.Context(), "POST", schemas.OpenLink,
+		strings.NewReader(`{"token":"`+token+`"}`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	if w.Code == http.StatusOK {
+		if err := json.Unmarshal(w.Body.Bytes(), &opened); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return opened, w.Code
+}
+
+func TestALinkOpensItsOfferUntilItsTimeToTheGatewayAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Config{})
+	partner := clock.NewRandomID()
+	_, offer := s.offers(partner)
+	token := s.minted(offer, partner)
+	for _, typed := range []string{token, strings.ToUpper(token)} {
+		want := schemas.LinkOpened{Offer: offer, Partner: partner}
+		if got, _ := s.opened(schemas.ServiceItself, typed); got != want {
+			t.Errorf("a link opens %v", got)
+		}
+	}
+	for _, role := range schemas.Roles() {
+		if _, status := s.opened(role, token); status != http.StatusForbidden {
+			t.Errorf("%s is told which offer a link is to: %d", role, status)
+		}
+	}
+	s.clock.Set(time.Hour)
+	for what, other := range map[string]string{"one whose time is over": token, "an unknown one": "abc", "none": ""} {
+		got, status := s.opened(schemas.ServiceItself, other)
+		if got != (schemas.LinkOpened{}) || status != http.StatusOK {
+			t.Errorf("%s opens %v, %d", what, got, status)
+		}
+	}
+	kept := func() (n int) {
+		if err := s.pool.QueryRow(t.Context(), `select count(*) from link`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s.due("links")
+	if n := kept(); n != 1 {
+		t.Errorf("%d links are kept", n)
+	}
+	s.clock.Set(time.Hour + keepLinks)
+	s.due("links")
+	if n := kept(); n != 0 {
+		t.Errorf("%d links are kept for ever", n)
 	}
 }

@@ -47,7 +47,8 @@ func TestALinkAnswersOneOfferAndShowsNoMoreOnceItIsTakenOn(t *testing.T) {
 		}
 		s.ask(shown, "POST", path+"/accept", `{}`, 404)
 	}
-	for what, body := range map[string]string{"hand-back": `{"reason":"closing","all":true}`, "introduce": `{"how":"one-call"}`,
+	for what, body := range map[string]string{"hand-back": `{"reason":"closing","all":true}`,
+		"introduce":        `{"how":"one-call"}`,
 		"appointment":      `{"startsAt":"2026-11-10T18:00:00Z","channel":"phone"}`,
 		"outcome":          `{"outcome":"kept"}`,
 		"confirm-deletion": `{}`} {
@@ -72,9 +73,11 @@ func TestAnAnswerByAnyWayHasTheSameEffectOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
 	for _, answer := range []struct{ what, body, event, state string }{
-		{"accept", `{}`, "offer.accepted", stateAccepted}, {"decline", `{"code":"no-place"}`, "offer.declined", stateDeclined}} {
+		{"accept", `{}`, "offer.accepted", stateAccepted},
+		{"decline", `{"code":"no-place"}`, "offer.declined", stateDeclined}} {
 		journey, offer, partner := s.offered()
-		for _, who := range []principal.Principal{holder(partner, offer), peer(partner), aNavigator, holder(partner, offer)} {
+		link := holder(partner, offer)
+		for _, who := range []principal.Principal{link, peer(partner), aNavigator, link} {
 			s.ask(who, "POST", "/api/offers/"+offer+"/"+answer.what, answer.body, 200)
 		}
 		s.hasSaid(journey, answer.event, 1)

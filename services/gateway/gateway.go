@@ -12,6 +12,8 @@
 //   - signing out ends a session here, on every replica: what a browser, or whoever copied its cookie, sends
 //     afterwards is
 //     nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
+//   - a link in a mail is somebody's who may answer one offer, whoever is signed in; its token goes to delivery, which
+//     says what it opens, and no further; whoever guesses is to wait, and keeps no link out that is right;
 //   - every refusal is a problem that says what to do next, or a page that says so to a person with a browser;
 //   - spans, metrics and logs carry the route's pattern, never the path.
 //
@@ -103,6 +105,10 @@ const guestsAtOnce, everyGuest = 10, 60
 // knocksAtOnce is how many links one address may ask for, or guess, at once: a partner's team may be behind one.
 const knocksAtOnce = 20
 
+// guessesAtOnce is how many links of one address may open nothing before it is to wait, and guessesASecond how many
+// more then may.
+const guessesAtOnce, guessesASecond = 20, 0.1
+
 // Gateway is the public listener's handler.
 type Gateway struct {
 	config   Config
@@ -118,6 +124,7 @@ type Gateway struct {
 	knocks   *httpx.Limiter // one address's that signs in as a worker: asking for links, and guessing them
 	program  *httpx.Limiter // calendar programs of one address
 	programs *httpx.Limiter // all of them
+	guessing *httpx.Limiter // links that open nothing, of one address
 	openAPI  []byte
 }
 
@@ -140,6 +147,7 @@ func New(c Config) (*Gateway, error) {
 	g.knocks = httpx.NewLimiter(c.Rates.Knocks, knocksAtOnce, clock.Machine(c.Clock), g.addressOf)
 	g.program = httpx.NewLimiter(1, 60, clock.Machine(c.Clock), g.addressOf)
 	g.programs = httpx.NewLimiter(20, 200, clock.Machine(c.Clock), func(*http.Request) string { return "" })
+	g.guessing = httpx.NewLimiter(guessesASecond, guessesAtOnce, clock.Machine(c.Clock), g.addressOf)
 	g.crossing = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
 		if err := g.crossing.AddTrustedOrigin(origin); err != nil {

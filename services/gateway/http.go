@@ -70,6 +70,10 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 		if isFHIR(route.Pattern) {
 			passIDs(w, r, out)
 		}
+		if route.ByLink() {
+			withoutToken(out)
+			w = guesses{w, r, g.guessing}
+		}
 		if out.Body != nil {
 			out.Body = http.MaxBytesReader(w, out.Body, limit)
 		}
@@ -123,6 +127,9 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 		if err := g.crossing.Check(r); err != nil {
 			return principal.Principal{}, otherSite.problem(err)
 		}
+	}
+	if route.ByLink() {
+		return g.asLink(r)
 	}
 	readForm(route, r)
 	p, err := g.config.Source(r)

@@ -63,6 +63,7 @@ var bodies = map[string]string{
 	"POST /api/thresholds/check":       `{"facts":{"age":30}}`, "POST /api/thresholds/what-if": `{}`,
 	"POST /api/thresholds/gaps":    `{}`,
 	"POST /api/offers/{id}/accept": `{}`, "POST /api/offers/{id}/decline": `{"code":"22"}`,
+	"POST /api/offers/{id}/undo":        `{}`,
 	"POST /api/offers/{id}/appointment": `{"startsAt":"` + ago(-48*time.Hour) + `","channel":"phone"}`,
 	"POST /api/offers/{id}/outcome":     `{"outcome":"kept","next":"nothing-more"}`,
 	"POST /api/offers/{id}/hand-back":   `{"reason":"worker-away"}`,
@@ -104,6 +105,16 @@ func (o *openToNobody) staff(path, body string) {
 	if got := o.Ask(schemas.Navigator, http.MethodPost, path, typeJSON, []byte(body)); got.Status != http.StatusOK {
 		o.t.Fatalf("%s answered %d %s", path, got.Status, got.Body)
 	}
+}
+
+// offerOf is the offer that was made of a journey.
+func (o *openToNobody) offerOf(journey string) (offer string) {
+	o.t.Helper()
+	if err := o.Admin().QueryRow(o.t.Context(), `select id::text from followup.offer where journey = $1::uuid
+		order by id limit 1`, journey).Scan(&offer); err != nil {
+		o.t.Fatal(err)
+	}
+	return offer
 }
 
 // keep brings in all that can be told of somebody: messages, contact, wishes, words, notes, and a yes to a partner.
@@ -274,6 +285,7 @@ func TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen(t *testing.T) {
 		"another person":            as("self", schemas.Person, clock.NewRandomID()),
 		"another hospital's system": as("RZZ", schemas.System, "ed-system"),
 		"a guest":                   as("RXX", schemas.Guest, string(schemas.Guest)), "nobody": nil,
+		"whoever holds the link":    as(trusted, schemas.OfferLink, o.offerOf(taken.journey)),
 	} {
 		for _, k := range []*known{taken, closed} {
 			o.nothing(k, o.shows(k, name, who, reason...))

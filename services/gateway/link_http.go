@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// Whoever holds the link in a partner's mail is nobody but that, whoever signed in on the same device. What the link
+// opens is delivery's to say; the token goes no further than there. One that opens nothing is somebody's to an offer
+// that there is none of, so that it is answered by the same parts, and with the same page, as one that did.
+
+// noOffer is what a link is to that opens nothing.
+const noOffer = "00000000-0000-0000-0000-000000000000"
+
+// asLink is the principal of whoever holds the link of a request.
+func (g *Gateway) asLink(r *http.Request) (principal.Principal, error) {
+	opened, err := g.opened(r)
+	if err != nil {
+		return principal.Principal{}, err
+	}
+	p := principal.Principal{Organisation: opened.Partner, Role: string(schemas.OfferLink), Subject: opened.Offer}
+	if !p.Valid() {
+		p.Organisation, p.Subject = noOffer, noOffer
+		return p, nil
+	}
+	return p, g.people.Check(r.WithContext(principal.With(r.Context(), p)))
+}
+
+// opened asks delivery, as the gateway itself, which offer the link of a request is to.
+func (g *Gateway) opened(r *http.Request) (opened schemas.LinkOpened, err error) {
+	backend := g.config.Backends[schemas.Delivery]
+	if backend == nil {
+		return opened, unavailable(schemas.Delivery)
+	}
+	body, err := json.Marshal(schemas.LinkAsked{Token: r.PathValue("token")})
+	if err != nil {
+		return opened, fmt.Errorf("asking which offer a link is to: %w", err)
+	}
+	asked, err := http.NewRequestWithContext(r.Context(), http.MethodPost, schemas.OpenLink, bytes.NewReader(body))
+	if err != nil {
+		return opened, fmt.Errorf("asking which offer a link is to: %w", err)
+	}
+	asked.Header.Set("Content-Type", "application/json")
+	out, err := g.outgoing(asked, schemas.Delivery, principal.Principal{Organisation: Name,
+		Role: string(schemas.ServiceItself), Subject: Name})
+	if err != nil {
+		return opened, fmt.Errorf("asking which offer a link is to: %w", err)
+	}
+	answer, err := httpx.Ask(backend, out)
+	if err != nil || answer.Status != http.StatusOK || json.Unmarshal(answer.Body.Bytes(), &opened) != nil {
+		return schemas.LinkOpened{}, unavailable(schemas.Delivery).Because(err)
+	}
+	return opened, nil
+}
+
+// withoutToken is a request as it goes on: where a link leads is said by the principal, and the token stops here like
+// every credential.
+func withoutToken(r *http.Request) {
+	path := strings.Replace(schemas.LinkPattern, "{token}", "-", 1)
+	r.URL.Path, r.URL.RawPath, r.RequestURI = path, "", path
+}
+
+// guesses bounds how often an address may open what is no link: a page that was not found is then one that is to be
+// waited for. A link that opens something passes, whoever else is behind the same address.
+type guesses struct {
+	http.ResponseWriter
+	request *http.Request
+	limiter *httpx.Limiter
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (g guesses) WriteHeader(status int) {
+	if status == http.StatusNotFound {
+		var p *httpx.Problem
+		if errors.As(g.limiter.Check(g.request), &p) {
+			g.Header().Set("Retry-After", p.Header.Get("Retry-After"))
+			status = p.Status
+		}
+	}
+	g.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (g guesses) Unwrap() http.ResponseWriter { return g.ResponseWriter }
