@@ -285,7 +285,7 @@ func TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen(t *testing.T) {
 		"another person":            as("self", schemas.Person, clock.NewRandomID()),
 		"another hospital's system": as("RZZ", schemas.System, "ed-system"),
 		"a guest":                   as("RXX", schemas.Guest, string(schemas.Guest)), "nobody": nil,
-		"whoever holds the link":    as(trusted, schemas.OfferLink, o.offerOf(taken.journey)),
+		"whoever holds the link": as(trusted, schemas.OfferLink, o.offerOf(taken.journey)),
 	} {
 		for _, k := range []*known{taken, closed} {
 			o.nothing(k, o.shows(k, name, who, reason...))
