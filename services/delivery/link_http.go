@@ -16,6 +16,9 @@ func (a api) openLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if who.Role != string(schemas.ServiceItself) || who.Subject != schemas.Gateway {
+		return httpx.NewProblem(http.StatusNotFound, "Nothing is served under this path.")
+	}
 	asked, _, err := httpx.ReadJSON[schemas.LinkAsked](w, r, maxBody)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func TestALinkOpensItsOfferUntilItsTimeToTheGatewayAlone(t *testing.T) {
 		}
 	}
 	for _, role := range schemas.Roles() {
-		if _, status := s.opened(role, token); status != http.StatusForbidden {
+		if _, status := s.opened(role, token); status != http.StatusNotFound {
 			t.Errorf("%s is told which offer a link is to: %d", role, status)
 		}
 	}
