@@ -167,6 +167,9 @@ func TestEachPartnerKnowsThePersonByAnIdOfItsOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if n := strings.Count(strings.Join(p.told(t, journey), " "), "person.shown"); n != i+1 {
+			t.Errorf("that a partner looked was said %d times, by %d offers", n, i+1)
+		}
 		if first.Person == "" || first.Person == person || first.Person != again.Person || ids[first.Person] {
 			t.Errorf("known as %q and %q", first.Person, again.Person)
 		}

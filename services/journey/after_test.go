@@ -186,3 +186,22 @@ func TestAPartnerThatAMessageDidNotReachIsToldAnotherWay(t *testing.T) {
 		t.Errorf("a partner that never knew is rung: %s", open(r))
 	}
 }
+
+// TestAnAnswerThatWasTakenBackIsNotToldAndDeletesNothing: the partner is asked again, as the person was told; where
+// somebody there has looked at who they are after all, it says what it did with that.
+func TestAnAnswerThatWasTakenBackIsNotToldAndDeletesNothing(t *testing.T) {
+	t.Parallel()
+	for _, looked := range []bool{false, true} {
+		s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+		s.taken(false)
+		s.say(schemas.OfferUndone, schemas.OfferUndoneData{Offer: "o1", Answer: schemas.AnsweredYes})
+		if looked {
+			s.say(schemas.PersonShown, schemas.ShownData{Offer: "o1", Partner: "p1"})
+		}
+		tell(t, r, s.events)
+		open := strings.Join(openStepsOf(r, time.UTC), " ")
+		if strings.Contains(open, stepTellPerson) || strings.Contains(open, stepDeletion) != looked {
+			t.Errorf("after an answer was taken back, looked %v, open are %s", looked, open)
+		}
+	}
+}

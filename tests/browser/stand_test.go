@@ -33,6 +33,7 @@ const (
 	offerID   = "019cac6b-9e60-7abc-a568-92bb0000bb22"
 	callID    = "019cac6b-9e60-7abc-a568-92bb0000cc33"
 	peersID   = "019cac6b-9e60-7abc-a568-92bb0000dd44"
+	token     = "0123456789abcdefghjkmnpqrs" // of a link to the offer
 	examples  = "../../services/console/testdata"
 )
 
@@ -43,6 +44,7 @@ type site struct {
 	mu    sync.Mutex
 	done  map[string]principal.Principal // by step
 	taken bool                           // the offer
+	over  bool                           // its answer was taken back
 	posts []post                         // what came over the other forms
 }
 
@@ -72,7 +74,7 @@ func newSite(t *testing.T, built fs.FS) *site {
 	s := &site{done: map[string]principal.Principal{}}
 	backends := map[string]http.Handler{}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
-		schemas.Bridging} {
+		schemas.Bridging, schemas.Delivery} {
 		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}), s.services(t))
 	}
 	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier,
@@ -164,15 +166,37 @@ func (s *site) others(t *testing.T, mux *http.ServeMux) {
 				"role": "navigator", "reason": "to agree on a time"}}})
 	})
 	before, after := s.example(t, "offer.json"), s.example(t, "offer-accepted.json")
+	linked, spent := s.example(t, "offer-by-link.json"), s.example(t, "offer-spent.json")
 	mux.HandleFunc("GET /api/offers/"+offerID, func(w http.ResponseWriter, r *http.Request) {
+		who, _ := principal.From(r.Context())
 		s.mu.Lock()
-		taken := s.taken
+		taken, over := s.taken, s.over
 		s.mu.Unlock()
-		map[bool]http.HandlerFunc{false: before, true: after}[taken](w, r)
+		switch {
+		case over:
+			spent(w, r)
+		case taken && who.Role == string(schemas.OfferLink):
+			linked(w, r)
+		default:
+			map[bool]http.HandlerFunc{false: before, true: after}[taken](w, r)
+		}
+	})
+	// delivery knows one link
+	mux.HandleFunc("POST "+schemas.OpenLink, func(w http.ResponseWriter, r *http.Request) {
+		asked, _, err := httpx.ReadJSON[schemas.LinkAsked](w, r, 1<<10)
+		if err != nil {
+			t.Error(err)
+		}
+		opened := schemas.LinkOpened{}
+		if asked.Token == token {
+			opened = schemas.LinkOpened{Offer: offerID, Partner: peersID}
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, opened)
 	})
 	mux.HandleFunc("POST /api/offers/{id}/{said}", func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.taken = s.taken || r.PathValue("said") == "accept"
+		s.over = s.over || r.PathValue("said") == "undo"
 		s.mu.Unlock()
 		took(w, r)
 	})
