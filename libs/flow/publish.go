@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,28 @@ type apiError struct {
 	Description string `json:"description"`
 }
 
+// readAck reads the broker's answer. Nearly all say a stream and a sequence alone; that form is read without the decoder.
+func readAck(data []byte) (ack pubAck, err error) {
+	if seq, ok := plainAck(data); ok {
+		return pubAck{Seq: seq}, nil
+	}
+	err = json.Unmarshal(data, &ack)
+	return ack, err
+}
+
+// plainAck reads {"stream":"NAME","seq":N}, as the broker writes it; ok is false for anything else.
+func plainAck(data []byte) (seq uint64, ok bool) {
+	text := string(data)
+	rest, begins := strings.CutPrefix(text, `{"stream":"`)
+	name, number, found := strings.Cut(rest, `","seq":`)
+	number, ends := strings.CutSuffix(number, "}")
+	if !begins || !found || !ends || strings.ContainsAny(name, `"\`) {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(number, 10, 64)
+	return seq, err == nil
+}
+
 func newPublisher(nc *nats.Conn, limit int) (*publisher, error) {
 	p := &publisher{
 		nc: nc, prefix: nc.NewInbox() + ".", timeout: 5 * time.Second, waiting: map[uint64]waiting{}, limit: limit,
@@ -138,8 +161,8 @@ func (p *publisher) answered(msg *nats.Msg) {
 		p.resolve(token, position{}, errNoStream)
 		return
 	}
-	var ack pubAck
-	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+	ack, err := readAck(msg.Data)
+	if err != nil {
 		p.resolve(token, position{}, fmt.Errorf("reading an acknowledgement: %w", err))
 		return
 	}
