@@ -86,6 +86,35 @@ type SummaryRecord struct {
 	Release []SummaryRelease `json:"release,omitempty" items:"0,20"`
 }
 
+// OwnPageRecord is the body of POST /api/journeys/{id}/own-page: somebody wants a page of their own, or it is stopped.
+type OwnPageRecord struct {
+	// The word that the person chose; with the code it opens the page. It is kept as a keyed hash alone.
+	Word string `json:"word,omitempty"`
+	// The person said that they want a page.
+	Wanted bool `json:"wanted,omitempty"`
+	// The person said that it is safe for them to have the paper with the code.
+	SafeToHave bool `json:"safeToHave,omitempty"`
+	// Stops the page that stands, and its session with it.
+	Stop bool `json:"stop,omitempty"`
+}
+
+// OwnPageTried is the body of POST /api/own-page/open: a code and a word, as they were typed.
+type OwnPageTried struct {
+	Code string `json:"code"`
+	Word string `json:"word"`
+}
+
+// OwnPageOpened names a session of such a page, between the gateway and who keeps it.
+type OwnPageOpened struct {
+	Session string `json:"session"`
+}
+
+// OwnPageHolder says whose a session is.
+type OwnPageHolder struct {
+	Person  string `json:"person"`
+	Journey string `json:"journey"`
+}
+
 // SummaryRelease is what the person said to passing their words on to one partner.
 type SummaryRelease struct {
 	// Opaque id of the partner.

@@ -57,6 +57,30 @@ const LinkPattern = "/p/{token}"
 // ByLink says that a route is asked by whoever holds a link, which says of which offer.
 func (r Route) ByLink() bool { return r.Pattern == LinkPattern }
 
+// OwnPage says that a route is of the page of the person: a session that a code and a word opened says whose it is, and
+// whoever is signed in on the same device does not.
+func (r Route) OwnPage() bool {
+	return r.Pattern == OwnPath || strings.HasPrefix(r.Pattern, OwnPath+"/")
+}
+
+// OwnPath is the path of the page of the person.
+const OwnPath = "/y"
+
+// ownPageOf begins what a principal of such a page says of itself: the journey that it was given for.
+const ownPageOf = "own-page:"
+
+// OwnPageOf is how the principal of a person's page names the journey that the page was given for.
+func OwnPageOf(journey string) string { return ownPageOf + journey }
+
+// JourneyOfOwnPage is that journey; empty for anybody else's principal.
+func JourneyOfOwnPage(team string) string {
+	journey, ok := strings.CutPrefix(team, ownPageOf)
+	if !ok {
+		return ""
+	}
+	return journey
+}
+
 // OpenedAs is the field of a form that says for whom its page was made, by their mark.
 const OpenedAs = "opened-as"
 
@@ -78,6 +102,23 @@ var (
 	linked   = []Role{Navigator, Partner, OfferLink}
 	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
 )
+
+var itself = []Role{ServiceItself}
+
+// between are what the gateway asks a service as itself, to find out who is asking. They are no part of the surface:
+// the gateway serves none of them, and the service takes them from the gateway alone.
+var between = []Route{
+	{"POST", "/api/own-page/open", Intake, itself, false,
+		"Begins a session where code and word are those of a page that stands. Whatever does not open has one answer."},
+	{"POST", "/api/own-page/session", Intake, itself, false,
+		"Says whose page a session is of, as it stands at this moment."},
+	{"POST", "/api/own-page/leave", Intake, itself, false, "Ends a session of a person's page."},
+}
+
+// BetweenServices returns the routes of a service that are open to the gateway's own questions alone.
+func BetweenServices(service string) []Route {
+	return slices.DeleteFunc(slices.Clone(between), func(r Route) bool { return r.Service != service })
+}
 
 var routes = []Route{
 	{"POST", "/events", Intake, []Role{System}, false,
@@ -139,6 +180,12 @@ var routes = []Route{
 	{"POST", "/api/journeys/{id}/summary", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
 		"Keeps what the person agreed to pass on, in their own words, sealed, and to which partners: each reads it " +
 			"with who they are, under the same grant alone."},
+	{"GET", "/api/journeys/{id}/own-page", Intake, planning, false,
+		"Shows how the person's own page stands: since when, until when, when it was opened last, and how many words " +
+			"were tried that are not theirs. Code and word are not in it."},
+	{"POST", "/api/journeys/{id}/own-page", Intake, planning, false,
+		"Gives a person who wants one a page of their own, by a code that is told in this answer alone and a word that " +
+			"they chose, for 30 days; or stops it (stop). The person may stop theirs."},
 	{"POST", "/api/journeys/{id}/facts", Intake, staff, false,
 		"Records facts that somebody asked for, and which the person would rather not say; every service is looked " +
 			"at anew."},
@@ -396,7 +443,7 @@ func (r Route) Allows(role Role) bool { return r.Public || slices.Contains(r.Rol
 
 // MayAsk returns the names of the roles that may ask at all.
 func (r Route) MayAsk() (names []string) {
-	for _, role := range Roles() {
+	for _, role := range append(Roles(), ServiceItself) {
 		if r.Allows(role) {
 			names = append(names, string(role))
 		}

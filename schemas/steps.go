@@ -249,6 +249,9 @@ var stepKinds = []StepKind{
 			consentTo(PurposeBridging, "Should the calls go on?", liaison)}},
 	{Kind: "ask-about-contact", Words: "Ask whether a new number or address is safe to use", Asks: true,
 		Ends: []Ending{recordContact}},
+	{Kind: "ask-about-own-page", Words: "Ask the person, in the way agreed before, about what was said or tried on " +
+		"their page: somebody else may have the code", Asks: true,
+		Done: doneBy(liaison, "Record how they were asked", Asked{Name: "told", Words: "How were they asked?"})},
 	{Kind: "confirm-merge", Words: "Compare two records that were joined, and confirm or part them", Ends: []Ending{
 		{"POST /api/people/{ref}/merge", liaison, "Confirm that they are one person",
 			[]Asked{{Name: "other", Value: "{other}"}, {Name: "confirm", Value: "true"},

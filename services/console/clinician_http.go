@@ -17,8 +17,16 @@ import (
 
 // consentOf is how the answers of a journey's person stand.
 type consentOf struct {
-	ClinicianFirst bool   `json:"clinicianFirst"`
-	MayAnswer      string `json:"mayAnswer"` // who may answer by the last record
+	ClinicianFirst bool            `json:"clinicianFirst"`
+	MayAnswer      string          `json:"mayAnswer"` // who may answer by the last record
+	Answers        []consentAnswer `json:"consent"`
+}
+
+// consentAnswer is how one answer stands.
+type consentAnswer struct {
+	Purpose      string `json:"purpose"`
+	Organisation string `json:"organisation"`
+	State        string `json:"state"`
 }
 
 var standsWords = map[string]string{schemas.AnswersPerson: "they answer themselves",

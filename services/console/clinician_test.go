@@ -16,7 +16,10 @@ var clinician = principal.Principal{Organisation: "RXX", Role: string(schemas.Yo
 
 func (s *services) answerConsent() {
 	s.mux.HandleFunc("GET /api/journeys/"+firstID+"/consent", func(w http.ResponseWriter, _ *http.Request) {
-		_ = httpx.WriteJSON(w, http.StatusOK, consentOf{ClinicianFirst: true, MayAnswer: schemas.AnswersParent})
+		_ = httpx.WriteJSON(w, http.StatusOK, consentOf{ClinicianFirst: true, MayAnswer: schemas.AnswersParent,
+			Answers: []consentAnswer{{schemas.PurposeFollowUp, peersID, "given"},
+				{schemas.PurposeFollowUp, "", "declined"},
+				{schemas.PurposeBridging, "", "not-asked"}}})
 	})
 	s.mux.HandleFunc("POST /api/journeys/"+firstID+"/consent", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := httpx.ReadBody(w, r, 16<<10)

@@ -210,6 +210,11 @@ func Routes() []schemas.Route {
 		page("POST", schemas.LinkPattern, "Answers it, or takes the answer back.", schemas.OfferLink),
 		page("GET", "/get-support", "The person's own request."),
 		page("POST", "/get-support", "Asks for support for oneself.", guests...),
+		page("GET", schemas.OwnPath, "The page of the person: asks for a code and a word, or shows the next step "+
+			"and its day."),
+		page("POST", schemas.OwnPath, "Opens it, or says something on it."),
+		page("GET", schemas.OwnPath+"/more", "What the person may know of their own journey, and what they can say."),
+		page("GET", ownLeave, "Leaves it at once, for a page that anybody might be looking at."),
 		page("GET", "/get-support/received", "Leads to the form: what was sent is thanked for once."),
 	}
 }
@@ -311,6 +316,10 @@ func (s *Console) register() error {
 		"GET /get-support":              s.showOwn,
 		"POST /get-support":             s.askOwn,
 		"GET /get-support/received":     s.ownReceived,
+		"GET /y":                        s.showPerson,
+		"POST /y":                       s.personSays,
+		"GET /y/more":                   s.showMore,
+		"GET /y/leave":                  s.leavePerson,
 	}, s.around)
 }
 
@@ -319,6 +328,9 @@ func (s *Console) register() error {
 func (s *Console) around(page schemas.Route, h httpx.Handler) httpx.Handler {
 	if !page.Public {
 		h = principal.Require(principal.Signed(s.config.Verifier, schemas.Console, s.config.Clock))(principal.Carry(h))
+	}
+	if page.OwnPage() {
+		h = s.perhaps(principal.Carry(h))
 	}
 	if page.Pattern == "/assets/{file...}" || page.Pattern == "/favicon.ico" {
 		return h

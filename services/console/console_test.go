@@ -343,7 +343,14 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 			nurse).Body.String(),
 		"help-on-call": f.page(t, "/help/"+helpID, guide),
 		"start":        f.page(t, "/", DevChoices()[7].Principal),
-		"not-chosen":   f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
+		"person-code":  f.page(t, "/y", principal.Principal{}),
+		"person-tried": f.ask(t, "POST", "/y", url.Values{}, principal.Principal{}).Body.String(),
+		"person-next":  f.page(t, "/y", themselves),
+		"person-more":  f.page(t, "/y/more", themselves),
+		"person-unfinished": f.ask(t, "POST", "/y", url.Values{"do": {"contact"}, "channel": {"phone"}},
+			themselves).Body.String(),
+		"person-help": f.ask(t, "POST", "/y", url.Values{"do": {"help"}}, themselves).Body.String(),
+		"not-chosen":  f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
 	}
 }
 
@@ -364,7 +371,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
 	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help"} {
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help",
+		"person-code", "person-next", "person-more"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")

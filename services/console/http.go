@@ -26,6 +26,7 @@ type view struct {
 	Menu     []menuView
 	Separate string // that the session is separate from the hospital team's own follow-up, on pages that speak of it
 	Leave    string // where somebody can go at one press, on pages for the person; they show nobody's name or role
+	Home     string // where the name of the site leads
 	Frontend bool   // with the style files of NHS.UK frontend
 	Done     string // what has just been done, in words
 	Problems []problemView
@@ -38,14 +39,14 @@ type problemView struct{ Words, Anchor string }
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
 	"calls", "call", "called", "offers", "offer", "partner", "help",
 	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received",
-	"link", "link-undone", "no-link"}
+	"link", "link-undone", "no-link", "person-code", "person-next", "person-more"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10
 
 func parsePages() (map[string]*template.Template, error) {
 	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b },
-		"optionOf": optionOf}).
+		"optionOf": optionOf, "formFor": formFor}).
 		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
@@ -64,17 +65,19 @@ func parsePages() (map[string]*template.Template, error) {
 // show answers with a page. It is made whole before any of it is sent.
 func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
 	p, known := principal.From(r.Context())
-	if known && p.Role != string(schemas.Guest) && p.Role != string(schemas.OfferLink) {
+	known = known && p.Role != string(schemas.Guest)
+	if known && p.Role != string(schemas.OfferLink) && v.Leave == "" {
 		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), s.nameOf(p)
 		v.Menu = menuOf(p, v.Here)
 	}
+	v.Home = homeOf(v)
 	v.Frontend = s.frontend
 	var page bytes.Buffer
 	if err := s.pages[name].ExecuteTemplate(&page, "layout", v); err != nil {
 		return fmt.Errorf("making page %q: %w", name, err)
 	}
 	whole := page.Bytes()
-	if known && p.Role != string(schemas.Guest) {
+	if known {
 		whole = markForms(whole, p)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -82,6 +85,17 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	w.WriteHeader(status)
 	_, _ = w.Write(whole) // the caller has gone; nobody is left to tell
 	return nil
+}
+
+// homeOf is where the name of the site leads: on a page for the person to where they began.
+func homeOf(v view) string {
+	switch v.Leave {
+	case "":
+		return "/"
+	case ownLeave:
+		return schemas.OwnPath
+	}
+	return "/get-support"
 }
 
 // nameOf is the organisation that somebody acts for: a partner by its name, as its id is opaque.

@@ -69,6 +69,7 @@ type look struct {
 	At           time.Time `json:"at"`
 	Organisation string    `json:"organisation"`
 	Role         string    `json:"role"`
+	Sees         string    `json:"sees"`
 	Refused      string    `json:"refused"`
 	Reason       string    `json:"reason"`
 }

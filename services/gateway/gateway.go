@@ -14,6 +14,9 @@
 //     nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
 //   - a link in a mail is somebody's who may answer one offer, whoever is signed in; its token goes to delivery, which
 //     says what it opens, and no further; whoever guesses is to wait, and keeps no link out that is right;
+//   - the page of the person is opened by a code and a word alone, by a cookie of its own that no other path sees, and
+//     intake says at each request whose it is: what it stops is stopped at once, and whoever is signed in on the same
+//     device is not asked;
 //   - every refusal is a problem that says what to do next, or a page that says so to a person with a browser;
 //   - spans, metrics and logs carry the route's pattern, never the path.
 //
@@ -93,11 +96,14 @@ type Rates struct {
 	Guests, AllGuests float64
 	// Knocks are links that are asked for, or guessed, to sign in as a partner's worker, by address.
 	Knocks float64
+	// Codes of people's own pages are tried: by one address, and by all together.
+	Codes, AllCodes float64
 }
 
 // DefaultRates leave a hospital room to catch up and a person never has to wait. A guest asks once; a hostel, a ward
 // or a mobile network may be behind one address, so that ten may come at once, and then one in ten seconds.
-var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50, Guests: 0.1, AllGuests: 1, Knocks: 0.1}
+var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50, Guests: 0.1, AllGuests: 1, Knocks: 0.1,
+	Codes: 0.1, AllCodes: 20}
 
 // guestsAtOnce is how many guests of one address may come at once, and everyGuest how many of all.
 const guestsAtOnce, everyGuest = 10, 60
@@ -108,6 +114,9 @@ const knocksAtOnce = 20
 // guessesAtOnce is how many links of one address may open nothing before it is to wait, and guessesASecond how many
 // more then may.
 const guessesAtOnce, guessesASecond = 20, 0.1
+
+// codesAtOnce is how many codes one address may try at once, and everyCode how many all may.
+const codesAtOnce, everyCode = 10, 200
 
 // Gateway is the public listener's handler.
 type Gateway struct {
@@ -125,6 +134,8 @@ type Gateway struct {
 	program  *httpx.Limiter // calendar programs of one address
 	programs *httpx.Limiter // all of them
 	guessing *httpx.Limiter // links that open nothing, of one address
+	tries    *httpx.Limiter // codes of people's pages that one address tries
+	allTries *httpx.Limiter // all of them
 	openAPI  []byte
 }
 
@@ -148,6 +159,9 @@ func New(c Config) (*Gateway, error) {
 	g.program = httpx.NewLimiter(1, 60, clock.Machine(c.Clock), g.addressOf)
 	g.programs = httpx.NewLimiter(20, 200, clock.Machine(c.Clock), func(*http.Request) string { return "" })
 	g.guessing = httpx.NewLimiter(guessesASecond, guessesAtOnce, clock.Machine(c.Clock), g.addressOf)
+	g.tries = httpx.NewLimiter(c.Rates.Codes, codesAtOnce, clock.Machine(c.Clock), g.addressOf)
+	g.allTries = httpx.NewLimiter(c.Rates.AllCodes, everyCode, clock.Machine(c.Clock),
+		func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
 		if err := g.crossing.AddTrustedOrigin(origin); err != nil {
@@ -170,7 +184,8 @@ func withDefaults(c Config) Config {
 	for rate, usual := range map[*float64]float64{&c.Rates.Systems: DefaultRates.Systems,
 		&c.Rates.People: DefaultRates.People, &c.Rates.Unknown: DefaultRates.Unknown,
 		&c.Rates.Guests: DefaultRates.Guests, &c.Rates.AllGuests: DefaultRates.AllGuests,
-		&c.Rates.Knocks: DefaultRates.Knocks} {
+		&c.Rates.Knocks: DefaultRates.Knocks,
+		&c.Rates.Codes:  DefaultRates.Codes, &c.Rates.AllCodes: DefaultRates.AllCodes} {
 		if *rate == 0 {
 			*rate = usual
 		}

@@ -48,46 +48,53 @@ var securityHeaders = map[string]string{
 
 // pass hands a route's requests to its service, after all checks.
 func (g *Gateway) pass(route schemas.Route) httpx.Handler {
-	usual := bodyLimit(route)
+	if route.OwnPage() {
+		return g.passOwn(route)
+	}
 	passed := func(w http.ResponseWriter, r *http.Request) error {
 		p, err := g.admitted(route, r)
 		if err != nil {
 			return err
 		}
-		limit := usual
-		if p.Role == string(schemas.Guest) {
-			limit = min(limit, formBody)
-		}
-		if r.ContentLength > limit {
-			return tooLarge(limit)
-		}
-		ctx, cancel := g.bounded(w, r, route)
-		defer cancel()
-		out, err := g.outgoing(r.WithContext(ctx), route.Service, p)
-		if err != nil {
-			return fmt.Errorf("passing a request to %q: %w", route.Service, err)
-		}
-		if isFHIR(route.Pattern) {
-			passIDs(w, r, out)
-		}
-		if route.ByLink() {
-			withoutToken(out)
-			w = guesses{w, r, g.guessing}
-		}
-		if out.Body != nil {
-			out.Body = http.MaxBytesReader(w, out.Body, limit)
-		}
-		backend := g.config.Backends[route.Service]
-		if backend == nil {
-			return unavailable(route.Service)
-		}
-		backend.ServeHTTP(w, out)
-		return nil
+		return g.passAs(w, r, route, p)
 	}
 	if isFHIR(route.Pattern) || route.Service == schemas.Console {
 		return passed // which look after their own
 	}
 	return httpx.OnlyQuery(passed, route.Query()...)
+}
+
+// passAs hands a request to a route's service as whoever was found to be asking.
+func (g *Gateway) passAs(w http.ResponseWriter, r *http.Request, route schemas.Route, p principal.Principal) error {
+	limit := bodyLimit(route)
+	if p.Role == string(schemas.Guest) {
+		limit = min(limit, formBody)
+	}
+	if r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	ctx, cancel := g.bounded(w, r, route)
+	defer cancel()
+	out, err := g.outgoing(r.WithContext(ctx), route.Service, p)
+	if err != nil {
+		return fmt.Errorf("passing a request to %q: %w", route.Service, err)
+	}
+	if isFHIR(route.Pattern) {
+		passIDs(w, r, out)
+	}
+	if route.ByLink() {
+		withoutToken(out)
+		w = guesses{w, r, g.guessing}
+	}
+	if out.Body != nil {
+		out.Body = http.MaxBytesReader(w, out.Body, limit)
+	}
+	backend := g.config.Backends[route.Service]
+	if backend == nil {
+		return unavailable(route.Service)
+	}
+	backend.ServeHTTP(w, out)
+	return nil
 }
 
 // bounded bounds how long a request may take; a stream ends by itself, and outlives the limit of what is written.

@@ -1,10 +1,7 @@
 package gateway
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -36,26 +33,9 @@ func (g *Gateway) asLink(r *http.Request) (principal.Principal, error) {
 
 // opened asks delivery, as the gateway itself, which offer the link of a request is to.
 func (g *Gateway) opened(r *http.Request) (opened schemas.LinkOpened, err error) {
-	backend := g.config.Backends[schemas.Delivery]
-	if backend == nil {
-		return opened, unavailable(schemas.Delivery)
-	}
-	body, err := json.Marshal(schemas.LinkAsked{Token: r.PathValue("token")})
-	if err != nil {
-		return opened, fmt.Errorf("asking which offer a link is to: %w", err)
-	}
-	asked, err := http.NewRequestWithContext(r.Context(), http.MethodPost, schemas.OpenLink, bytes.NewReader(body))
-	if err != nil {
-		return opened, fmt.Errorf("asking which offer a link is to: %w", err)
-	}
-	asked.Header.Set("Content-Type", "application/json")
-	out, err := g.outgoing(asked, schemas.Delivery, principal.Principal{Organisation: Name,
-		Role: string(schemas.ServiceItself), Subject: Name})
-	if err != nil {
-		return opened, fmt.Errorf("asking which offer a link is to: %w", err)
-	}
-	answer, err := httpx.Ask(backend, out)
-	if err != nil || answer.Status != http.StatusOK || json.Unmarshal(answer.Body.Bytes(), &opened) != nil {
+	status, err := g.exchange(r.Context(), itself, schemas.Delivery, http.MethodPost, schemas.OpenLink,
+		schemas.LinkAsked{Token: r.PathValue("token")}, &opened)
+	if err != nil || status != http.StatusOK {
 		return schemas.LinkOpened{}, unavailable(schemas.Delivery).Because(err)
 	}
 	return opened, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,49 +89,41 @@ func (g *Gateway) ofPartner(r *http.Request) (p principal.Principal, id string, 
 // fetch asks a service as somebody, and reads the answer where it is one.
 func (g *Gateway) fetch(ctx context.Context, p principal.Principal, service, path string, into any) (status int,
 	err error) {
+	return g.exchange(ctx, p, service, http.MethodGet, path, nil, into)
+}
+
+// exchange asks a service as somebody, with a body where there is one, and reads the answer where it is one.
+func (g *Gateway) exchange(ctx context.Context, p principal.Principal, service, method, path string,
+	body, into any) (status int, err error) {
 	backend := g.config.Backends[service]
 	if backend == nil {
 		return 0, unavailable(service)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+service+path, http.NoBody)
+	content := io.Reader(http.NoBody)
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return 0, err
+		}
+		content = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+service+path, content)
 	if err != nil {
 		return 0, err
 	}
+	r.Header.Set("Content-Type", "application/json")
 	out, err := g.outgoing(r, service, p)
 	if err != nil {
 		return 0, err
 	}
-	got := &answered{header: http.Header{}}
-	backend.ServeHTTP(got, out)
-	if got.status == http.StatusOK {
-		if err := json.Unmarshal(got.body.Bytes(), into); err != nil {
-			return 0, fmt.Errorf("reading what %s answered: it is not in the form agreed", service)
-		}
+	got, err := httpx.Ask(backend, out)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("asking %s: %w", service, err)
+	case got.Status == http.StatusOK && into != nil && json.Unmarshal(got.Body.Bytes(), into) != nil:
+		return 0, fmt.Errorf("reading what %s answered: it is not in the form agreed", service)
 	}
-	return got.status, nil
-}
-
-// answered keeps an answer.
-type answered struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (k *answered) Header() http.Header { return k.header }
-
-func (k *answered) WriteHeader(status int) {
-	if k.status == 0 && status >= 200 {
-		k.status = status
-	}
-}
-
-func (k *answered) Write(p []byte) (int, error) {
-	k.WriteHeader(http.StatusOK)
-	if k.body.Len()+len(p) > usualBody {
-		return 0, fmt.Errorf("the answer is longer than %d bytes", usualBody)
-	}
-	return k.body.Write(p)
+	return got.Status, nil
 }
 
 func (g *Gateway) listWorkers(w http.ResponseWriter, r *http.Request) error {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 	"footbridge/services/gateway/workers"
@@ -39,10 +40,12 @@ func MailBy(delivery http.Handler, signer *principal.Signer, c clock.Clock) func
 		}
 		r.Header.Set(principal.Header, signed)
 		r.Header.Set("Content-Type", "application/json")
-		got := &answered{header: http.Header{}}
-		delivery.ServeHTTP(got, r)
-		if got.status/100 != 2 {
-			return fmt.Errorf("handing a mail over: answered with %d", got.status) // the answer may hold anything
+		got, err := httpx.Ask(delivery, r)
+		if err == nil && got.Status/100 != 2 {
+			err = fmt.Errorf("answered with %d", got.Status) // the answer may hold anything
+		}
+		if err != nil {
+			return fmt.Errorf("handing a mail over: %w", err)
 		}
 		return nil
 	}

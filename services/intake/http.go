@@ -37,13 +37,14 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 		},
 	}
 	maps.Copy(handlers, s.peopleRoutes())
+	maps.Copy(handlers, s.ownPageRoutes())
 	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
 	maps.Copy(handlers, s.fhirRoutes())
 	maps.Copy(handlers, s.signalRoutes())
 	handlers["GET /api/facilities"] = s.getFacilities
 	handlers["POST /api/facilities/{id}/place"], handlers["POST /api/facilities/{id}/unplace"] = s.postPlace,
 		s.postUnplace
-	return httpx.Register(mux, schemas.RoutesOf(Name), handlers, s.guard)
+	return httpx.Register(mux, append(schemas.RoutesOf(Name), schemas.BetweenServices(Name)...), handlers, s.guard)
 }
 
 // guard stands before the handler of a route. FHIR refuses in its own form, and looks after its parameters itself.

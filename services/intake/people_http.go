@@ -179,7 +179,8 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 			return err
 		}
 	}
-	if len(request.Answers) > 0 {
+	ownPage := schemas.Role(who.Role) == schemas.Person
+	if len(request.Answers) > 0 && !ownPage {
 		if err := s.askedProtected(tx, j, who, sub); err != nil {
 			return err
 		}
@@ -214,6 +215,9 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 	}
 	sub.answers = append(sub.answers, fresh...)
 	j.tell(sub.Journey, emittedByAnswers(sub, fresh, today)...)
+	if ownPage && slices.ContainsFunc(fresh, func(a record.Answer) bool { return a.State.Refuses() }) {
+		j.tell(sub.Journey, sub.asksAboutOwnPage(schemas.OwnPageNo))
+	}
 	return nil
 }
 
@@ -405,8 +409,14 @@ func (s *Service) emitShown(tx *flow.Tx, who principal.Principal, sub *subjectOf
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
 // before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(tx *flow.Tx, _ *transaction, _ principal.Principal, sub *subjectOf,
+	return changeCard(s, w, r, func(tx *flow.Tx, _ *transaction, who principal.Principal, sub *subjectOf,
 		said partial[record.Card]) error {
+		if schemas.Role(who.Role) == schemas.Person {
+			return proposeContact(sub, said)
+		}
+		if said.has("proposed") {
+			return unprocessable("What was said on the person's page is written there alone.")
+		}
 		if said.has("wishes") {
 			return unprocessable("Wishes are recorded under /preferences.")
 		}
@@ -426,6 +436,9 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 		}
 		if fault := record.BarredFault(card.MustNotKnow, sub.Organisation); fault != "" {
 			return unprocessable(fault)
+		}
+		if said.has("channels") || said.Value.NoSafeChannel {
+			card.Proposed = nil // they were asked
 		}
 		sub.card = card
 		sub.reached = (said.has("channels") || said.Value.NoSafeChannel) && card.Reachable()
@@ -524,6 +537,9 @@ func (s *Service) keepCard(tx *flow.Tx, j *transaction, sub *subjectOf) error {
 	if sub.reached {
 		data.Questions = []string{} // what the person would like answers no question about how to reach them
 	}
+	if len(sub.questions) > 0 {
+		data.Questions = sub.questions
+	}
 	all := []record.JourneyEvent{{Kind: schemas.PreferencesChanged, Data: data}}
 	if sub.supplied != nil {
 		all = append(all, record.JourneyEvent{Kind: schemas.InformationSupplied, Data: *sub.supplied})
@@ -561,6 +577,8 @@ type identityShown struct {
 	LocalID     string       `json:"localId,omitempty"`
 	Unconfirmed *Unconfirmed `json:"unconfirmed,omitempty"`
 	Questions   []string     `json:"questions,omitempty"`
+	// Proposed are ways to reach the person that were said on their page. Ask them first.
+	Proposed []record.Channel `json:"proposed,omitempty"`
 	// Stopped: nobody is to be in touch with the person at present.
 	Stopped bool `json:"contactStopped,omitempty"`
 }
@@ -699,6 +717,7 @@ func (sub *subjectOf) show(sees, own string) *identityShown {
 	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber,
 		sub.identity.NHSNumberVerified
 	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.Questions(sub.identity)
+	shown.Proposed = sub.card.Proposed
 	if sub.unsafeSince() {
 		shown.Questions = append(shown.Questions, record.NoSafeChannel)
 	}

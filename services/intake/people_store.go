@@ -57,7 +57,9 @@ type subjectOf struct {
 	// facts that this request states or takes back
 	supplied *schemas.InformationSuppliedData
 	// this request says how the person may be reached safely
-	reached              bool
+	reached bool
+	// this request was sent from the person's own page, with what is to be asked about that
+	questions            []string
 	card                 record.Card
 	cardVersion, version int64
 	cardChanged          time.Time
@@ -666,6 +668,7 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	count("person_number", `delete from person_number where person = any($1::uuid[])`, records)
 	count("contact_card", `delete from contact_card where person = any($1::uuid[])`, records)
 	count("summary", `delete from summary where person = any($1::uuid[])`, records)
+	count("own_page", `delete from own_page where person = any($1::uuid[])`, records)
 	count("note", `delete from note where person = any($1::uuid[])`, records)
 	count("access_log", `update access_log set reason = '' where person = any($1::uuid[])`, records)
 	count("partner_person", `delete from partner_person where person = any($1::uuid[])`, records)

@@ -48,6 +48,19 @@ func (s *summaryOf) put(said schemas.SummaryRecord) string {
 	return ""
 }
 
+// addedBy is what a request from the person's page comes to: their words are added to those that are kept, which are
+// not read back there and not replaced from there, and to whom they are passed on is not changed there.
+func (s *summaryOf) addedBy(said schemas.SummaryRecord, today string) (schemas.SummaryRecord, error) {
+	if len(said.Release) > 0 || said.Words == nil || strings.TrimSpace(*said.Words) == "" {
+		return said, unprocessable("On the page words can be added. To whom they are passed on is said to the team.")
+	}
+	words := strings.TrimSpace(s.Words + "\n\nAdded on " + today + ":\n" + strings.TrimSpace(*said.Words))
+	if faults := schemas.Validate(schemas.SummaryRecord{Words: &words}); len(faults) > 0 {
+		return said, unprocessable("There is no room for more words. Say them to the team, or add fewer.")
+	}
+	return schemas.SummaryRecord{Words: &words}, nil
+}
+
 // postSummary keeps the person's words, and to whom they may be passed on.
 func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
 	journey, err := pathRef(r, "id", noSuchJourney)
@@ -83,6 +96,11 @@ func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
 		}
 		if err := httpx.CheckIfMatch(r, tag); err != nil {
 			return 0, nil, err
+		}
+		if schemas.Role(who.Role) == schemas.Person {
+			if said, err = kept.addedBy(said, s.today(tx.Now)); err != nil {
+				return 0, nil, err
+			}
 		}
 		if fault := kept.put(said); fault != "" {
 			return 0, nil, unprocessable(fault)

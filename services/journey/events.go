@@ -386,6 +386,9 @@ var heard = map[schemas.Type]hearing{
 		if d.Reachable {
 			k.Reached.apply(at, when)
 		}
+		if d.OwnPage != "" {
+			k.OwnPage.apply(at, when)
+		}
 		k.addBarred(at, d.MustNotKnow)
 		k.Ring(at, d.Hours)
 		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}

@@ -78,6 +78,7 @@ const (
 	stepDeletionLate    = "deletion-unconfirmed"
 	stepRenewConsent    = "renew-consent"
 	stepAskContact      = "ask-about-contact"
+	stepAskOwnPage      = "ask-about-own-page"
 	stepConfirmMerge    = "confirm-merge"
 	// two records may be one person: nobody is contacted before somebody has looked
 	stepOnePerson       = "are-these-one-person"
@@ -322,6 +323,10 @@ var rules = []rule{
 	{stepAskContact, func(s situation) bool { return s.mayAsk() && s.Questions.is(true) }, team(teamLiaison),
 		func(s situation) time.Time { return s.nextAsk(s.Questions.When) },
 		func(s situation) string { return fmt.Sprint(s.Questions.At) }},
+
+	{stepAskOwnPage, func(s situation) bool { return s.mayAsk() && s.OwnPage.At > 0 }, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.OwnPage.When) },
+		func(s situation) string { return fmt.Sprint(s.OwnPage.At) }},
 
 	{stepConfirmMerge, func(s situation) bool { return s.Merged.is(false) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Merged.When) },

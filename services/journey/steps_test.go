@@ -243,6 +243,10 @@ var everyKind = map[string]ending{
 		s.discharge()
 		s.preferences(schemas.PreferencesChangedData{Questions: []string{"phone"}})
 	}, reached, liked},
+	stepAskOwnPage: {func(s *teller) {
+		s.discharge()
+		s.preferences(schemas.PreferencesChangedData{OwnPage: schemas.OwnPageNo})
+	}, nil, reached},
 	stepConfirmMerge: {func(s *teller) {
 		s.discharge()
 		s.say(schemas.PersonMerged, schemas.PersonMergedData{Person: "p", Other: "q"})

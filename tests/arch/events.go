@@ -219,6 +219,7 @@ var namedRoute = regexp.MustCompile(`\b(GET|POST|PUT|DELETE) (/(?:api|fhir|p)/[A
 // namedRoutes: a refusal that tells people what to do next names a route of the route table. Patterns that services
 // register are held to the table when they start.
 func namedRoutes(t *Tree) []Finding {
+	routed := append(schemas.Routes(), schemas.BetweenServices(schemas.Intake)...)
 	var found []Finding
 	for _, name := range t.Sources() {
 		if !in(name, "services/") || strings.HasSuffix(name, "_test.go") {
@@ -226,7 +227,7 @@ func namedRoutes(t *Tree) []Finding {
 		}
 		t.texts(name, func(text string, at token.Pos) {
 			for _, m := range namedRoute.FindAllStringSubmatch(text, -1) {
-				if !slices.ContainsFunc(schemas.Routes(), func(r schemas.Route) bool {
+				if !slices.ContainsFunc(routed, func(r schemas.Route) bool {
 					return r.Method == m[1] && r.Pattern == strings.TrimSuffix(m[2], "/")
 				}) {
 					found = append(found, t.finding(name, at, "there is no route %s %s", m[1], m[2]))

@@ -31,3 +31,5 @@ grant update (placed, placed_by, placed_at) on facility to login;
 grant select, insert on facility_placing to login;
 grant select, insert on said_on_call to login;
 grant update (applied_at) on said_on_call to login;
+grant select, insert, delete on own_page to login;
+grant update (stopped_at, stopped_why, wrong, opened_at, session, session_began, session_seen) on own_page to login;

@@ -28,6 +28,9 @@ type Card struct {
 	NeedsNote string      `json:"needsNote,omitempty"`
 	Note      string      `json:"note,omitempty"`
 	Wishes    Preferences `json:"wishes,omitzero"`
+	// Proposed are ways that were said on the person's own page: nobody uses them before somebody has asked the person,
+	// in the way that was agreed before, and recorded what they said.
+	Proposed []Channel `json:"proposed,omitempty"`
 	// ChannelsAt is when somebody last recorded the channels.
 	ChannelsAt time.Time `json:"channelsAt,omitzero"`
 }
@@ -156,15 +159,24 @@ func (c Card) PausePhone(at time.Time) (paused Card, changed bool) {
 // Questions are what a message brought that differs from what the person confirmed: somebody asks them, and until
 // then what they confirmed stands.
 func (c Card) Questions(fed Identity) []string {
-	if !c.Confirmed() {
-		return nil
-	}
 	var questions []string
+	for _, p := range c.Proposed {
+		kind := p.Channel
+		if kind == "text" {
+			kind = "phone"
+		}
+		if !slices.Contains(questions, kind) {
+			questions = append(questions, kind)
+		}
+	}
+	if !c.Confirmed() {
+		return questions
+	}
 	ask := func(kind, value string, channels ...string) {
 		known := func(ch Channel) bool {
 			return slices.Contains(channels, ch.Channel) && sameContact(ch.Value, value)
 		}
-		if value != "" && !slices.ContainsFunc(c.Channels, known) {
+		if value != "" && !slices.ContainsFunc(c.Channels, known) && !slices.Contains(questions, kind) {
 			questions = append(questions, kind)
 		}
 	}
