@@ -355,7 +355,7 @@ type PreferencesChangedData struct {
 	Hours *ContactHours `json:"hours,omitempty"`
 	// What happened on the person's own page that a named human asks them about, in the way agreed before: somebody
 	// else may have the code. Absent where the event does not speak of it.
-	OwnPage string `json:"ownPage,omitempty" is:"own-page-matter"`
+	OwnPage string `json:"page,omitempty" is:"own-page-matter"`
 }
 
 // ContactHours are local hours of the day in which somebody may be rung, from one until another; both 0 where they
@@ -369,8 +369,8 @@ type ContactHours struct {
 
 // What happens on a person's own page that they are asked about.
 const (
-	OwnPageNo    = "no"         // a no was said there, which holds meanwhile
-	OwnPageTries = "word-tries" // so many words were tried that are not theirs that the code was stopped
+	OwnPageNo    = "no"    // a no was said there, which holds meanwhile
+	OwnPageTries = "tries" // so many words were tried that are not theirs that the code was stopped
 )
 
 // ContactStoppedData says that there is to be no contact with the person until a named human lifts it.

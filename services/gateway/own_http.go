@@ -152,8 +152,9 @@ var itself = principal.Principal{Organisation: Name, Role: string(schemas.Servic
 func (g *Gateway) askIntake(ctx context.Context, path string, body, into any) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.config.Timeout)
 	defer cancel()
-	status, err := g.exchange(ctx, principal.Principal{Organisation: schemas.Gateway,
-		Role: string(schemas.ServiceItself), Subject: schemas.Gateway}, schemas.Intake, http.MethodPost, path, body, into)
+	itself := principal.Principal{Organisation: schemas.Gateway, Role: string(schemas.ServiceItself),
+		Subject: schemas.Gateway}
+	status, err := g.exchange(ctx, itself, schemas.Intake, http.MethodPost, path, body, into)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("asking intake: %w", err)
