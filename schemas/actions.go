@@ -89,10 +89,6 @@ var partnerEndings = []Ending{
 	ofPartner("holidays", partners, "Change when you are away", Asked{Name: "holidays", Words: "Away", Optional: true}),
 	ofPartner("pause", partners, "Pause, or go on",
 		Asked{Name: "until", Words: "Until which day, that day too? Empty ends a pause", Optional: true}),
-	ofPartner("notice", partners, "Change how you are told",
-		Asked{Name: "by", Words: "How do you want to be told that something waits for you?"},
-		Asked{Name: "to", Words: "Where does it go? An address of your organisation, never of one person",
-			Optional: true}),
 	ofPartner("agreement", navigators, "Record the agreement", Asked{Name: "from", Words: "From which day?"},
 		Asked{Name: "until", Words: "Until which day, that day too?"},
 		Asked{Name: "outwardName", Words: "A neutral name: it stands on an envelope or shows on a telephone"},
@@ -101,9 +97,24 @@ var partnerEndings = []Ending{
 			Optional: true}),
 }
 
+var noticeEnding = ofPartner("notice", partners, "Change how you are told",
+	Asked{Name: "by", Words: "How do you want to be told that something waits for you?"},
+	Asked{Name: "to", Words: "Where does it go? An address of your organisation, never of one person",
+		Optional: true},
+	Asked{Name: "digest", Words: "One e-mail a day for all that waits, in the morning", Optional: true})
+
 // PartnerActions are the requests by which a partner is changed, with what stands there now.
 func PartnerActions(role Role, partner string, now map[string][]string) []Action {
-	actions := openTo(role, StepAbout{IDs: map[string]string{"partner": partner}}, partnerEndings...)
+	return withNow(openTo(role, StepAbout{IDs: map[string]string{"partner": partner}}, partnerEndings...), now)
+}
+
+// NoticeActions are the requests by which it is changed how a partner is told, with what stands there now.
+func NoticeActions(role Role, partner string, now map[string][]string) []Action {
+	return withNow(openTo(role, StepAbout{IDs: map[string]string{"partner": partner}}, noticeEnding), now)
+}
+
+// withNow adds to the fields of actions what stands in them now.
+func withNow(actions []Action, now map[string][]string) []Action {
 	for i := range actions {
 		what := actions[i].Path[strings.LastIndex(actions[i].Path, "/")+1:]
 		for j, f := range actions[i].Fields {

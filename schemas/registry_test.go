@@ -55,7 +55,8 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 		schemas.Delivery: func(e schemas.Entry) bool {
-			return asks(e) || turns(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped ||
+			return asks(e) || e.Type == schemas.OfferAcknowledged || e.Type == schemas.OfferQuestioned || turns(e) ||
+				e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped ||
 				e.Type == schemas.ContactResumed ||
 				noun(e, "consent") && e.Type != schemas.ConsentExpiring
 		},

@@ -355,6 +355,8 @@ type (
 	PartnerNoticeRecord struct {
 		By string `json:"by" is:"notice-by"`
 		To string `json:"to,omitempty" is:"line-200"`
+		// One mail a day for all that waits; what is called off is mailed at once.
+		Digest bool `json:"digest,omitempty"`
 	}
 	// PartnerAgreementRecord is an agreement with a partner.
 	PartnerAgreementRecord struct {

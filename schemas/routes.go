@@ -362,8 +362,7 @@ var routes = []Route{
 	{"POST", "/api/offers/{id}/confirm-deletion", Followup, answering, false,
 		"Records what a partner did with what it knew, once an offer is over: deleted, or kept, and why."},
 	{"GET", "/api/partners/{id}", Followup, []Role{SendingTeam, Navigator, Partner, Operator}, false,
-		"Shows a partner: its agreement, places, hours, holidays, pause, and how it wants to be told. A partner sees " +
-			"itself alone."},
+		"Shows a partner: its agreement, places, hours, holidays and pause. A partner sees itself alone."},
 	{"PUT", "/api/partners/{id}/capacity", Followup, answering, false,
 		"Changes what a partner can do for how many people, with effect at once."},
 	{"PUT", "/api/partners/{id}/agreement", Followup, []Role{Navigator}, false,
@@ -373,8 +372,6 @@ var routes = []Route{
 		"Changes when a partner is away, with effect at once."},
 	{"PUT", "/api/partners/{id}/pause", Followup, answering, false,
 		"Pauses a partner until a day, or lifts that: it is asked for nobody new."},
-	{"PUT", "/api/partners/{id}/notice", Followup, answering, false,
-		"Changes how a partner wants to be told that something waits for it."},
 	{"GET", "/api/partners/{id}/workers", Gateway, answering, false,
 		"Lists a partner's named workers: whether they can sign in, and what was done about each lately."},
 	{"POST", "/api/partners/{id}/workers", Gateway, answering, false,
@@ -392,6 +389,14 @@ var routes = []Route{
 		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and " +
 			"another confirms."},
 
+	{"GET", "/api/partners/{id}/notice", Delivery, []Role{SendingTeam, Navigator, Partner, Operator}, false,
+		"Shows how a partner wants to be told that something waits for it, what came back from its address, and what " +
+			"became of the last mails. A partner sees itself alone."},
+	{"PUT", "/api/partners/{id}/notice", Delivery, answering, false,
+		"Changes how a partner wants to be told (by, to; digest for one mail a day); what came back from a former " +
+			"address goes to the new one."},
+	{"GET", "/api/outbox-mail", Delivery, everyone, false,
+		"Shows what has been mailed, in development alone: staff all of it, a partner what went to it."},
 	{"GET", "/api/feed", Delivery, []Role{Partner}, false,
 		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may " +
 			"know of its offers, each event with the cursor after it. Asking with a cursor says that everything up " +

@@ -91,3 +91,6 @@ func aboutWhom(code int, enhanced string, toRecipient bool, words string) About 
 	}
 	return AboutUs
 }
+
+// AboutStatus says about whom a report that came back is, by its enhanced code.
+func AboutStatus(enhanced string) About { return aboutWhom(550, enhanced, true, "") }

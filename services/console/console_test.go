@@ -75,17 +75,18 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	t.Helper()
 	s := &services{verifier: verifier, mux: http.NewServeMux(), decision: "doors.json", offer: "offer.json"}
 	for pattern, file := range map[string]*string{
-		"GET /api/journeys":                       new("journeys.json"),
-		"GET /api/journeys/" + firstID:            new("journey.json"),
-		"GET /api/journeys/" + firstID + "/doors": &s.decision,
-		"GET /api/steps":                          new("steps.json"),
-		"GET /api/offers":                         new("offers.json"),
-		"GET /api/offers/" + offerID:              &s.offer,
-		"GET /api/calls":                          new("calls.json"),
-		"GET /api/calls/" + callID:                new("call.json"),
-		"GET /api/partners/" + peersID:            new("partner.json"),
-		"GET /api/help/" + helpID:                 new("help.json"),
-		"POST /api/help/{id}/acknowledge":         new("help.json"),
+		"GET /api/journeys":                        new("journeys.json"),
+		"GET /api/journeys/" + firstID:             new("journey.json"),
+		"GET /api/journeys/" + firstID + "/doors":  &s.decision,
+		"GET /api/steps":                           new("steps.json"),
+		"GET /api/offers":                          new("offers.json"),
+		"GET /api/offers/" + offerID:               &s.offer,
+		"GET /api/calls":                           new("calls.json"),
+		"GET /api/calls/" + callID:                 new("call.json"),
+		"GET /api/partners/" + peersID:             new("partner.json"),
+		"GET /api/partners/" + peersID + "/notice": new("notice.json"),
+		"GET /api/help/" + helpID:                  new("help.json"),
+		"POST /api/help/{id}/acknowledge":          new("help.json"),
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			content, err := os.ReadFile(filepath.Join("testdata", *file))
@@ -231,7 +232,7 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 		SignIn:   &SignIn{Choices: DevChoices()},
 		Backends: map[string]http.Handler{}, Traces: TracesFunc(someSpans)}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
-		schemas.Bridging} {
+		schemas.Bridging, schemas.Delivery} {
 		c.Backends[service] = f.services.as(service)
 	}
 	for _, f := range alter {
@@ -794,7 +795,7 @@ func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{},
 		"waiting.json": &httpx.List[message]{}, "message.json": &message{},
 		"steps.json": &httpx.List[step]{}, "offer.json": &offer{}, "calls.json": &httpx.List[shortCall]{},
-		"partner.json": &partnerOrganisation{}, "help.json": &helpAnswer{}, "identity.json": &identity{}} {
+		"partner.json": &partnerOrganisation{}, "notice.json": &partnerNotice{}, "help.json": &helpAnswer{}, "identity.json": &identity{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
@@ -37,16 +38,32 @@ type partnerOrganisation struct {
 		From  string `json:"from"`
 		Until string `json:"until"`
 	} `json:"holidays"`
-	PausedUntil string `json:"pausedUntil"`
-	Notice      struct {
-		By string `json:"by"`
-		To string `json:"to"`
-	} `json:"notice"`
+	PausedUntil string           `json:"pausedUntil"`
+	Actions     []schemas.Action `json:"actions"`
+	Notice      partnerNotice    `json:"-"` // delivery has it
+}
+
+// partnerNotice is how a partner is told, and what became of it.
+type partnerNotice struct {
+	By        string     `json:"by"`
+	To        string     `json:"to"`
+	Digest    bool       `json:"digest"`
+	Trouble   string     `json:"trouble"`
+	TroubleAt *time.Time `json:"troubleAt"`
+	Mails     []struct {
+		At    time.Time `json:"at"`
+		Kind  string    `json:"kind"`
+		State string    `json:"state"`
+	} `json:"mails"`
 	Actions []schemas.Action `json:"actions"`
 }
 
 func (c *client) partner(ctx context.Context, p principal.Principal, id string) (found partnerOrganisation, err error) {
-	err = c.get(ctx, p, schemas.Followup, "/api/partners/"+url.PathEscape(id), &found)
+	if err = c.get(ctx, p, schemas.Followup, "/api/partners/"+url.PathEscape(id), &found); err != nil {
+		return found, err
+	}
+	err = c.get(ctx, p, schemas.Delivery, "/api/partners/"+url.PathEscape(id)+"/notice", &found.Notice)
+	found.Actions = append(found.Actions, found.Notice.Actions...)
 	return found, err
 }
 
@@ -57,7 +74,7 @@ type partnerView struct {
 	Own   bool
 }
 
-func viewPartner(o partnerOrganisation) (facts []factView) {
+func viewPartner(o partnerOrganisation, zone *time.Location) (facts []factView) {
 	add := func(name, words string) { facts = append(facts, factView{name, words}) }
 	add("Places", placesInWords(o))
 	add("Days", sentenceCase(all(named(dayNames, o.Capacity.Works))))
@@ -67,11 +84,16 @@ func viewPartner(o partnerOrganisation) (facts []factView) {
 	if o.PausedUntil != "" {
 		add("Paused", "Until "+dayWords(o.PausedUntil)+": asked for nobody new")
 	}
-	told := wordsFor(valueWords, o.Notice.By)
-	if o.Notice.To != "" {
-		told += ", to " + o.Notice.To
+	add("Told", toldInWords(o.Notice))
+	if words := troubleWords[o.Notice.Trouble]; words != "" {
+		add("Trouble", words)
 	}
-	add("Told", told)
+	for i, m := range o.Notice.Mails {
+		if i == mostMailsListed {
+			break
+		}
+		add(shortTime(m.At, zone), mailKindWords[m.Kind]+": "+mailStateWords[m.State])
+	}
 	if a := o.Agreement; a == nil {
 		add("Agreement", "None: nothing is told to them")
 	} else {
@@ -83,6 +105,32 @@ func viewPartner(o partnerOrganisation) (facts []factView) {
 	}
 	return facts
 }
+
+// mostMailsListed is how many of the last mails the page lists.
+const mostMailsListed = 5
+
+func toldInWords(n partnerNotice) string {
+	told := wordsFor(valueWords, n.By)
+	if n.To != "" {
+		told += ", to " + n.To
+	}
+	if n.Digest {
+		told += ", once a day"
+	}
+	return told
+}
+
+// What came back from an address, and what became of a mail.
+var (
+	troubleWords = map[string]string{
+		"refused":  "This address takes no mail. A navigator rings until it is changed",
+		"returned": "A message came back from this address. A navigator rings until it is changed",
+		"away":     "This address answered by itself that nobody is there. A navigator rings"}
+	mailKindWords  = map[string]string{"asks": "Something waits", "changed": "A change", "digest": "What waits that day"}
+	mailStateWords = map[string]string{"waiting": "not sent yet", "sent": "sent", "withheld": "not needed any more",
+		"refused": "refused by the address", "returned": "came back", "given-up": "could not be sent",
+		"away": "answered by itself: nobody is there"}
+)
 
 func placesInWords(o partnerOrganisation) string {
 	bound := func(n int) string {
@@ -111,7 +159,7 @@ func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partner
 		return o, nil, p, err
 	}
 	return o, func(status int, f filledIn, more ...problemView) error {
-		page := partnerView{Name: o.Name, Facts: viewPartner(o), Own: p.Role == string(schemas.Partner),
+		page := partnerView{Name: o.Name, Facts: viewPartner(o, s.zone), Own: p.Role == string(schemas.Partner),
 			Acts: formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
 		if f.entered.Get("action") == "" && len(page.Acts.Forms) > 0 {
 			page.Acts.Forms[0].Open = false // none of them is what somebody comes for

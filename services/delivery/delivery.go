@@ -33,11 +33,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
 	"footbridge/libs/mail"
+	"footbridge/libs/notify"
 	"footbridge/libs/outward"
 	"footbridge/schemas"
 )
@@ -65,7 +68,7 @@ const keepAttempts = 30
 
 // ByDay are the tables that are partitioned by day, with the days each is kept.
 func ByDay() map[string]int {
-	return map[string]int{"partner_event": keepLog, "outgoing": keepLog, "attempt": keepAttempts}
+	return map[string]int{"partner_event": keepLog, "outgoing": keepLog, "mail": keepLog, "attempt": keepAttempts}
 }
 
 // Config is what delivery needs. Fields with a default may be left zero.
@@ -77,6 +80,19 @@ type Config struct {
 	// without TLS.
 	Allow []netip.Prefix
 	Plain bool
+	// Mail sends to partners that want e-mail; nil: nothing is mailed, and they are rung. URL is where what a mail leads
+	// to is found. ReturnTo is the address to which a mail comes back, with its id after the name; empty: where it comes
+	// from. Sink is the mailbox of development.
+	Mail          *mail.Sender
+	URL, ReturnTo string
+	Sink          *mail.Sink
+	// RingAfter is how long a human may take to act on a mailed offer before a navigator rings (24 h).
+	RingAfter time.Duration
+	// Partners are the ids of the partners that the directory lists.
+	Partners []string
+	// Notify tells Told, in their order until one took it, that something did not come to its partner.
+	Notify *notify.Sender
+	Told   []Told
 	// Origin is whom endpoints are asked to allow: the host of this system.
 	Origin string
 	// SignIn sends a mail by which a worker of a partner signs in; nil where no mail is sent.
@@ -95,6 +111,17 @@ type Service struct {
 	flow       *flow.Flow
 	news       news
 	sending    atomic.Pointer[sender]
+
+	zone      *time.Location
+	mail      *mail.Sender
+	url       string
+	returnTo  string
+	sink      *mail.Sink
+	ringAfter time.Duration
+	partners  []string
+	notify    *notify.Sender
+	told      []Told
+	mailing   atomic.Pointer[mailer]
 }
 
 // New makes the service.
@@ -102,6 +129,13 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"),
 		signIn: cfg.SignIn, log: cfg.Log,
 		client: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: attemptPatience, MostBytes: readOfAnswer})}
+	zone, err := calendar.ZoneOr(nil)
+	if err != nil {
+		return nil, err
+	}
+	s.zone, s.mail, s.url, s.returnTo, s.sink = zone, cfg.Mail, strings.TrimSuffix(cfg.URL, "/"), cfg.ReturnTo, cfg.Sink
+	s.partners, s.notify, s.told = cfg.Partners, cfg.Notify, cfg.Told
+	s.ringAfter = cmp.Or(max(cfg.RingAfter, 0), usualRing)
 	if s.tellWithin <= 0 {
 		s.tellWithin = 3 * time.Hour
 	}

@@ -21,6 +21,9 @@ func (s *Service) Due() []flow.Due {
 		{Name: "webhooks", Every: 500 * time.Millisecond, Limit: soundSlots, Run: s.dispatch},
 		{Name: "handshakes", Every: time.Second, Limit: 8, Run: s.handshakes},
 		{Name: "links", Every: time.Hour, Limit: 500, Run: s.endLinks},
+		{Name: "mails-made", Every: 500 * time.Millisecond, Limit: 100, Run: s.makeMails},
+		{Name: "mails", Every: 500 * time.Millisecond, Limit: mailSlots, Run: s.sendMails},
+		{Name: "alerts", Every: time.Second, Limit: 200, Run: s.alert},
 	}
 }
 
@@ -48,6 +51,7 @@ func fail(r *record, id string, o *Offer) {
 }
 
 func failed(r *record, id string, o *Offer) {
+	r.untold = append(r.untold, id)
 	r.Emit(string(schemas.DeliveryFailed), schemas.DeliveryFailedData{Offer: id, Partner: o.Partner})
 }
 
@@ -99,6 +103,7 @@ func (s *Service) change(tx *flow.Tx, offers map[string][]string, change func(r 
 		return err
 	}
 	toldOffers(tx, ids)
+	s.toAlert(tx, changed)
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (s *Service) look() {
 // reconcile brings what partners are told of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record, telling func()) func(q flow.Queuer) error {
 	var entries []entry
-	var withhold []string
+	var withhold, heard []string
 	var offers []offerRow
 	for _, r := range changed {
 		told, taken := r.State.tell()
@@ -49,6 +49,11 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 		}
 		withhold = append(withhold, taken...)
 		offers = append(offers, rows...)
+		for id, o := range r.State.Offers {
+			if o.heard() {
+				heard = append(heard, id)
+			}
+		}
 	}
 	if len(entries) > 0 || len(withhold) > 0 {
 		telling()
@@ -59,6 +64,9 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 			return err
 		}
 		saveOffers(q, offers)
+		if len(heard) > 0 {
+			toldOffers(q, heard)
+		}
 		return nil
 	}
 }
@@ -85,8 +93,11 @@ func waitedWith(rows []offerRow, t Telling) bool {
 	})
 }
 
-// known says whether an offer has come to its partner, or a human has been asked to tell them another way.
-func (o *Offer) known() bool { return len(o.Made) > 0 || o.Failed || o.begun() }
+// known says whether an offer has come to its partner, or a human has been asked to tell them another way. By a mail
+// alone it has not: that a server took it, or that a page was fetched, is no human who knows.
+func (o *Offer) known() bool {
+	return len(o.Made) > 0 && !o.Unread || o.Failed || o.begun() || o.heard()
+}
 
 // subscribe is the table of what each type of event changes of what is known.
 func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
@@ -142,6 +153,14 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			state := map[string]string{schemas.NudgeAnswer: schemas.StateWaits,
 				schemas.NudgeBook: schemas.StateConfirmed, schemas.NudgeOutcome: schemas.StateBooked}[d.About]
 			k.add(at, schemas.OfferNudged, true, d.About, told{Offer: d.Offer, State: state, About: d.About})
+		}),
+		flow.On(schemas.OfferAcknowledged, func(k *JourneyState, d schemas.OfferAcknowledgedData, at int64) {
+			o := k.offer(d.Offer)
+			o.Heard = max(o.Heard, at)
+		}),
+		flow.On(schemas.OfferQuestioned, func(k *JourneyState, d schemas.OfferQuestionedData, at int64) {
+			o := k.offer(d.Offer)
+			o.Heard = max(o.Heard, at)
 		}),
 		flow.On(schemas.OfferAccepted, func(k *JourneyState, d schemas.OfferAcceptedData, at int64) {
 			o := k.offer(d.Offer)

@@ -37,6 +37,9 @@ func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 		"POST /api/subscriptions/{id}/state":   onSubscription(a, a.setState),
 		"POST /api/subscriptions/{id}/again":   onSubscription(a, a.again),
 		"POST /api/subscriptions/{id}/test":    onSubscription(a, a.test),
+		"GET /api/partners/{id}/notice":        a.showNotice,
+		"PUT /api/partners/{id}/notice":        a.setNotice,
+		"GET /api/outbox-mail":                 a.mailbox,
 	}, principal.Guard)
 }
 

@@ -38,9 +38,12 @@ type Offer struct {
 	// Shown is what the partner was told last of whether the offer stands: nothing, StateWaits, StatePaused or
 	// StateOver.
 	Shown string `json:"shown,omitempty"`
-	// Made are how it has come to the partner; Failed, that a human was asked to tell them another way.
+	// Made are how it has come to the partner; Unread, that it came by mail alone, of which nobody need know; Failed,
+	// that a human was asked to tell them another way. Heard is the sequence at which somebody there was found to know.
 	Made   []string `json:"made,omitempty"`
+	Unread bool     `json:"unread,omitempty"`
 	Failed bool     `json:"failed,omitempty"`
+	Heard  int64    `json:"heard,omitempty"`
 }
 
 // Line is one thing that was said of an offer. Tell is what its partner is to be told, nil once that has been done.
@@ -190,8 +193,12 @@ func (o *Offer) waits(id string) schemas.PartnerOfferData {
 	return d
 }
 
-// make notes how an offer came to its partner, and says whether that is new.
+// heard says whether somebody at the partner was found to know of an offer.
+func (o *Offer) heard() bool { return o.Heard > 0 }
+
+// make notes how an offer came to its partner, other than by mail alone, and says whether that is new.
 func (o *Offer) make(how string) bool {
+	o.Unread = false
 	if slices.Contains(o.Made, how) || len(o.Made) > 0 && how == schemas.DeliveryHandedOver {
 		return false
 	}

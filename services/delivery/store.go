@@ -15,6 +15,7 @@ import (
 // record is a journey's row.
 type record struct {
 	flow.Row[JourneyState]
+	untold []string // offers of which it was said in this transaction that something did not come
 }
 
 var store = flow.Store[JourneyState, record]{Row: func(r *record) *flow.Row[JourneyState] { return &r.Row }}
@@ -102,8 +103,11 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 		select id, partner, position, journey, offer, type,
 			convert_to(before || lpad(position::text, 16, '0') || after, 'UTF8'), asks, $10,
 			case when exists (select from subscription s where s.partner = placed.partner and s.state <> 'ended'
-				and (s.types = '{}' or placed.type = any(s.types))) then tell_by end from placed`,
-		c.partners, c.ids, c.journeys, c.offers, c.types, c.before, c.after, c.asks, c.places, at, c.by)
+				and (s.types = '{}' or placed.type = any(s.types)))
+			or exists (select from notice m where m.partner = placed.partner and m.by = 'email' and not m.digest
+				and (placed.asks or placed.type = any($12))) then tell_by end from placed`,
+		c.partners, c.ids, c.journeys, c.offers, c.types, c.before, c.after, c.asks, c.places, at, c.by,
+		mailedChanges())
 	return nil
 }
 
@@ -171,6 +175,7 @@ func lateEvents(q flow.Queuer, now time.Time, limit int, aside []string, each fu
 	came bool)) {
 	q.Queue(`select e.id::text, e.offer::text, e.journey::text, e.withheld or p.taken >= e.position
 			or exists (select from outgoing o where o.event = e.id and o.state = 'delivered')
+			or exists (select from mail m where m.event = e.id and m.state <> 'waiting')
 		from partner_event e join partner p on p.id = e.partner
 		where e.tell_by <= $1 and not e.journey::text = any($3) order by e.tell_by, e.id limit $2`, now, limit, aside).
 		Query(func(rows pgx.Rows) error {

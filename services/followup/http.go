@@ -52,7 +52,6 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"PUT /api/partners/{id}/agreement":        changed(a, setAgreement),
 		"PUT /api/partners/{id}/holidays":         changed(a, setHolidays),
 		"PUT /api/partners/{id}/pause":            changed(a, setPause),
-		"PUT /api/partners/{id}/notice":           changed(a, setNotice),
 		"POST /api/organisations/{id}/going-live": a.goLive,
 	}, principal.Guard)
 }

@@ -382,7 +382,6 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 		t.Errorf("a navigator sees %v", got)
 	}
 	s.ask(peer(partnerA), "PUT", path+"/holidays", `{"holidays":[{"from":"2026-12-24","until":"2027-01-04"}]}`, 200)
-	s.ask(peer(partnerA), "PUT", path+"/notice", `{"by":"email","to":"peers@northgate.example"}`, 200)
 	got := s.ask(peer(partnerA), "PUT", path+"/capacity",
 		`{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"]}`, 200)
 	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[] atMost:2 channels:[phone] groups:[] hours:[] "+
@@ -408,10 +407,10 @@ func TestAPartnersFormLeavesNothingOut(t *testing.T) {
 		Languages: []string{"en"}, WorkerGenders: []string{"woman"},
 		Hours: []string{"weekday-daytime"}, Access: []string{"bsl"}, Groups: []string{"women"},
 		Areas: []string{"E06000027"}}, Holidays: []Holiday{{"2026-12-24", "2027-01-04"}},
-		PausedUntil: "2026-12-01", Notice: Notice{"email", "peers@northgate.example"},
-		Agreement: &agreementShown{Terms: Terms{"2026-01-01", "2026-12-31", "N", "S", "D"}}}
+		PausedUntil: "2026-12-01",
+		Agreement:   &agreementShown{Terms: Terms{"2026-01-01", "2026-12-31", "N", "S", "D"}}}
 	for what, body := range map[string]any{"capacity": Capacity{}, "agreement": Terms{DataContact: "D"},
-		"holidays": holidaysAsked{}, "pause": pauseAsked{}, "notice": Notice{}} {
+		"holidays": holidaysAsked{}, "pause": pauseAsked{}} {
 		text, err := json.Marshal(body)
 		if err != nil {
 			t.Fatal(err)

@@ -316,20 +316,3 @@ func spans(all []Holiday) (found []Span, fault string) {
 	})
 	return found, ""
 }
-
-// Notice is how a partner wants to be told that something waits for it.
-type Notice struct {
-	By string `json:"by"`
-	To string `json:"to"`
-}
-
-func (n Notice) fault() string {
-	if by, _ := schemas.KindNamed("notice-by"); !by.Allows(n.By) {
-		return "Say how you want to be told (by): " + by.Do + "."
-	}
-	if n.By != "none" && !oneLine(n.To, 200) || n.By == "none" && n.To != "" {
-		return "Name where a message goes (to): an address of your organisation on one line; none where nobody is to " +
-			"be told."
-	}
-	return ""
-}

@@ -1,7 +1,6 @@
 package followup
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -29,7 +28,6 @@ type partnerShown struct {
 	TakenThisWeek int       `json:"takenThisWeek"`
 	Holidays      []Holiday `json:"holidays"`
 	PausedUntil   string    `json:"pausedUntil,omitempty"`
-	Notice        Notice    `json:"notice"`
 	// Actions are the requests by which the caller changes it, with what stands there now.
 	Actions []schemas.Action `json:"actions,omitempty"`
 }
@@ -45,11 +43,10 @@ const notForFundraising = "What is told of a person is for supporting them, and 
 
 func shownPartner(p partnerRow, today calendar.Day) partnerShown {
 	s := partnerShown{Partner: p.ID, Name: p.Name, Service: p.Service, Held: p.Held, TakenThisWeek: p.Week,
-		Holidays: []Holiday{}, Notice: p.Notice,
+		Holidays: []Holiday{},
 		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels),
 			Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders),
 			Hours: list(p.Hours), Access: list(p.Access), Groups: list(p.Groups), Areas: list(p.Areas)}}
-	s.Notice.By = cmp.Or(s.Notice.By, "none")
 	if p.Agreement != nil {
 		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName,
 			p.Safeguarding, p.DataContact}, p.mayBeTold(today), notForFundraising}
@@ -107,7 +104,7 @@ func (p partnerShown) now() map[string][]string {
 		"capacity.hours":         p.Capacity.Hours, "capacity.access": p.Capacity.Access,
 		"capacity.groups": p.Capacity.Groups,
 		"capacity.areas":  p.Capacity.Areas,
-		"notice.by":       {p.Notice.By}, "notice.to": {p.Notice.To}, "pause.until": {p.PausedUntil}}
+		"pause.until":     {p.PausedUntil}}
 	for _, away := range p.Holidays {
 		now["holidays.holidays"] = append(now["holidays.holidays"], away.From+"/"+away.Until)
 	}
@@ -211,14 +208,6 @@ func setPause(p *partnerRow, asked pauseAsked, now time.Time, zone *time.Locatio
 		return "A pause ends on a day from today to a year from now (until), YYYY-MM-DD."
 	}
 	p.PausedUntil = until
-	return ""
-}
-
-func setNotice(p *partnerRow, n Notice, _ time.Time, _ *time.Location) string {
-	if fault := n.fault(); fault != "" {
-		return fault
-	}
-	p.Notice = n
 	return ""
 }
 

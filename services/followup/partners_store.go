@@ -17,7 +17,6 @@ import (
 type partnerRow struct {
 	Partner
 	Organisation, OutwardName, Safeguarding, DataContact string
-	Notice                                               Notice
 	Version                                              int64
 }
 
@@ -40,7 +39,7 @@ func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
 
 const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until,
 	weekly, at_most, away,
-	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version,
+	paused_until, channels, languages, worker_genders, outward_name, safeguarding, version,
 	changed_at, data_contact, hours, access, groups_of_own, areas from partner`
 
 func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
@@ -49,7 +48,7 @@ func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	var away []time.Time
 	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost,
 		&away, &paused, &p.Channels,
-		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version,
+		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Version,
 		&changed, &p.DataContact, &p.Hours, &p.Access, &p.Groups, &p.Areas)
 	if changed != nil {
 		p.ChangedAt = *changed
@@ -178,11 +177,11 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 		$5, at_most = $6,
 			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders =
 			$11, outward_name = $12,
-			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17, data_contact = $18,
-			hours = $19, access = $20, groups_of_own = $21, areas = $22
+			safeguarding = $13, version = $14, changed_at = $15, data_contact = $16, hours = $17, access = $18,
+			groups_of_own = $19, areas = $20
 		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels),
 		list(p.Languages),
-		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now, p.DataContact,
+		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Version, now, p.DataContact,
 		list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas))
 	wakeWaiting(q, now)
 }

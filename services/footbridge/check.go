@@ -27,8 +27,8 @@ func (c *Config) check(names ...string) error {
 	if runs(schemas.Journey) || runs(sentinelName) {
 		wrong = append(wrong, c.checkOwners())
 	}
-	// two of them for the partners in it
-	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Console) {
+	// three of them for the partners in it
+	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Delivery) || runs(schemas.Console) {
 		_, err := c.directory()
 		wrong = append(wrong, err)
 	}
@@ -54,6 +54,9 @@ func (c *Config) check(names ...string) error {
 			wrong = append(wrong, errors.New("FOOTBRIDGE_URL is missing: those on call are told to look there; write "+
 				"where people find the gateway, such as https://footbridge.example.nhs.uk"))
 		}
+	}
+	if runs(schemas.Delivery) {
+		wrong = append(wrong, c.checkMail(!runs(schemas.Gateway))...)
 	}
 	if runs(schemas.Gateway) {
 		wrong = append(wrong, c.checkTokens(), checkBind("HTTP_ADDR", c.HTTPAddr, false, c.Tokens != "", c.AllowOpen))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,6 +66,11 @@ type Config struct {
 	SMTPUser     string         `env:"SMTP_USER" help:"the name to sign in to it with; empty: none"`
 	SMTPPassword service.Secret `env:"SMTP_PASSWORD" help:"its password; FOOTBRIDGE_SMTP_PASSWORD_FILE names a file that holds it"`
 	MailFrom     string         `env:"MAIL_FROM" help:"the address that mail comes from"`
+	MailReturn   string         `env:"MAIL_RETURN" help:"the address that mail comes back to, such as return@footbridge.example.nhs.uk; each mail has its own, with a plus sign after return; empty: where it comes from"`
+	MailReturnTo string         `env:"MAIL_RETURN_ADDR" as:"hostport" help:"where your mail server brings over SMTP what comes back (host:port); empty: nowhere, and what comes back is not seen"`
+	MailSelector string         `env:"MAIL_DKIM_SELECTOR" help:"the selector of the DKIM key that your mail server signs with, for doctor to look at"`
+	MailRing     time.Duration  `env:"MAIL_RING_AFTER" default:"24h" help:"how long a human may take to act on an offer that was mailed before a navigator rings"`
+	TellTo       []string       `env:"NAVIGATOR_TOLD" help:"where navigators are told that something did not reach a partner: e-mail addresses and https webhooks, comma between, the next where one does not take it"`
 	PageSecret   service.Secret `env:"PAGE_SECRET" help:"signs the webhooks that page those who are on call (at least 24 characters); empty: none are sent"`
 	CrisisLines  []string       `env:"CRISIS_NUMBERS" help:"numbers that anybody can ring for help at any hour, in words, comma between; empty: those that are open to all of England"`
 	Connections  int            `env:"DATABASE_CONNECTIONS" default:"12" help:"connections a service opens at most"`
@@ -189,18 +193,6 @@ func (c *Config) notifier(log *slog.Logger) (*notify.Sender, error) {
 // mail is the server that mail goes to.
 func (c *Config) mail() mail.Config {
 	return mail.Config{URL: string(c.SMTPURL), User: c.SMTPUser, Password: string(c.SMTPPassword), From: c.MailFrom}
-}
-
-// letters sends what workers of partners sign in by; nil where no mail is sent.
-func (c *Config) letters() (func(context.Context, mail.Message) error, error) {
-	if c.SMTPURL == "" {
-		return nil, nil
-	}
-	sender, err := mail.New(c.mail())
-	if err != nil {
-		return nil, fmt.Errorf("FOOTBRIDGE_SMTP_URL or FOOTBRIDGE_MAIL_FROM: %w", err)
-	}
-	return sender.Send, nil
 }
 
 // owners are those whom steps fall to. In development they are made up; serve refuses to start without them.

@@ -226,12 +226,16 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	letters, err := p.cfg.letters()
+	cfg := delivery.Config{Allow: allow, Plain: p.cfg.development, Origin: p.cfg.origin(),
+		Log: p.telemetry[delivery.Name].Log}
+	if err := p.mailFor(ctx, &cfg); err != nil {
+		return err
+	}
+	returns, err := p.cfg.mailReturns(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := delivery.New(delivery.Config{Allow: allow, Plain: p.cfg.development, Origin: p.cfg.origin(),
-		Log: p.telemetry[delivery.Name].Log, SignIn: letters})
+	s, err := delivery.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -242,8 +246,12 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	s.Attach(f)
-	return p.serveFlowWith(ctx, h, delivery.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, pool) }, s.Run,
-		nil)
+	return p.serveFlowWith(ctx, h, delivery.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, pool) },
+		func(ctx context.Context) error {
+			mailed := make(chan error, 1)
+			go func() { mailed <- s.RunMail(ctx, returns) }()
+			return errors.Join(s.Run(ctx), <-mailed)
+		}, nil)
 }
 
 func (p *process) runIntake(ctx context.Context, h *service.Health) error {

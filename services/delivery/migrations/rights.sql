@@ -4,3 +4,5 @@ grant select, insert on partner_event to login;
 grant update (body, type, asks, given_at, withheld, tell_by) on partner_event to login;
 grant select, insert, update on subscription, outgoing, attempt to login;
 grant select, insert, delete on link to login; -- one that opens nothing any more is forgotten
+grant select, insert, update on notice, mail, alert to login;
+grant select, update on mail_channel to login;

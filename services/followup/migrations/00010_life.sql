@@ -14,8 +14,6 @@ alter table partner
     add column worker_genders  text[]   not null default '{}',
     add column outward_name    text     not null default '',
     add column safeguarding    text     not null default '',
-    add column notice_by       text     not null default '',
-    add column notice_to       text     not null default '',
     add column version         bigint   not null default 1,
     add constraint agreement_has_two_ends check ((agreement_from is null) = (agreement_until is null)),
     add constraint away_in_pairs check (array_length(away, 1) is null or array_length(away, 1) % 2 = 0);
