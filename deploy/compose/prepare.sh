@@ -24,7 +24,7 @@ if [ ! -e .env ]; then
       printf 'DB_%s=%s\n' "$name" "$(od -An -vtx1 -N16 /dev/urandom | tr -d ' \n')"
     done
     printf 'FOOTBRIDGE_URL=\nFOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'
-    printf 'FOOTBRIDGE_SMTP_URL=\nFOOTBRIDGE_MAIL_FROM=\nFOOTBRIDGE_PAGE_SECRET=%s\n' "$(od -An -vtx1 -N24 /dev/urandom | tr -d ' \n')"
+    printf 'FOOTBRIDGE_SMTP_URL=\nFOOTBRIDGE_SMTP_USER=\nFOOTBRIDGE_SMTP_PASSWORD=\nFOOTBRIDGE_MAIL_FROM=\nFOOTBRIDGE_MAIL_RETURN=\nFOOTBRIDGE_NAVIGATOR_TOLD=\nFOOTBRIDGE_PAGE_SECRET=%s\n' "$(od -An -vtx1 -N24 /dev/urandom | tr -d ' \n')"
   } > .env
 fi
 echo "Now name the URL, the three owners and the mail server in deploy/compose/.env, and give secrets/ to user 65532: sudo chown 65532 secrets/*"

@@ -795,7 +795,8 @@ func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{},
 		"waiting.json": &httpx.List[message]{}, "message.json": &message{},
 		"steps.json": &httpx.List[step]{}, "offer.json": &offer{}, "calls.json": &httpx.List[shortCall]{},
-		"partner.json": &partnerOrganisation{}, "notice.json": &partnerNotice{}, "help.json": &helpAnswer{}, "identity.json": &identity{}} {
+		"partner.json": &partnerOrganisation{}, "notice.json": &partnerNotice{}, "help.json": &helpAnswer{},
+		"identity.json": &identity{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))

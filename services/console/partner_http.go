@@ -126,7 +126,8 @@ var (
 		"refused":  "This address takes no mail. A navigator rings until it is changed",
 		"returned": "A message came back from this address. A navigator rings until it is changed",
 		"away":     "This address answered by itself that nobody is there. A navigator rings"}
-	mailKindWords  = map[string]string{"asks": "Something waits", "changed": "A change", "digest": "What waits that day"}
+	mailKindWords = map[string]string{"asks": "Something waits", "changed": "A change",
+		"digest": "What waits that day"}
 	mailStateWords = map[string]string{"waiting": "not sent yet", "sent": "sent", "withheld": "not needed any more",
 		"refused": "refused by the address", "returned": "came back", "given-up": "could not be sent",
 		"away": "answered by itself: nobody is there"}

@@ -33,11 +33,13 @@ func (s *Service) toAlert(tx *flow.Tx, changed []*record) {
 	}
 }
 
-// alertAgain is after which time one that nobody took is tried again, by how often it was; the last for all that follow.
+// alertAgain is after which time one that nobody took is tried again, by how often it was; the last for all that
+// follow.
 var alertAgain = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 
 // alert tells those who are told, in their order until a server took it, that something did not come to a partner: one
-// message for all that waits, about nobody. Its rows stay locked meanwhile; what fails is tried again until it is taken.
+// message for all that waits, about nobody. Its rows stay locked meanwhile; what fails is tried again until it is
+// taken.
 func (s *Service) alert(ctx context.Context, tx *flow.Tx, limit int) (taken int, err error) {
 	if s.notify == nil || len(s.told) == 0 {
 		return 0, nil

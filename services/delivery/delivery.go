@@ -80,9 +80,9 @@ type Config struct {
 	// without TLS.
 	Allow []netip.Prefix
 	Plain bool
-	// Mail sends to partners that want e-mail; nil: nothing is mailed, and they are rung. URL is where what a mail leads
-	// to is found. ReturnTo is the address to which a mail comes back, with its id after the name; empty: where it comes
-	// from. Sink is the mailbox of development.
+	// Mail sends to partners that want e-mail; nil: nothing is mailed, and they are rung. URL is where what a mail
+	// leads to is found. ReturnTo is the address to which a mail comes back, with its id after the name; empty: where
+	// it comes from. Sink is the mailbox of development.
 	Mail          *mail.Sender
 	URL, ReturnTo string
 	Sink          *mail.Sink

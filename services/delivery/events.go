@@ -29,6 +29,7 @@ func (s *Service) handler(telling func()) flow.Handler[JourneyState, record] {
 func (s *Service) look() {
 	s.news.tell()
 	s.wake("take")
+	s.wake("mails-made")
 }
 
 // reconcile brings what partners are told of journeys in line with what is known of them.

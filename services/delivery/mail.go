@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/mail"
@@ -23,95 +22,12 @@ import (
 // once more then: what was taken back meanwhile is not sent. That a server took a mail is no evidence that anybody
 // knows: until a human acted on the offer a navigator rings, after a time that is set.
 
-// What a mail is for.
-const (
-	mailAsks    = "asks"    // something waits for an answer
-	mailChanged = "changed" // nobody is asked any more, or not at that time
-	mailDigest  = "digest"  // all that waits, once a day
-)
-
-// States of a mail beside stateWaiting and stateGivenUp.
-const (
-	mailSent     = "sent"     // a server took it
-	mailWithheld = "withheld" // what it was about was taken back, or answered, before it left
-	mailRefused  = "refused"  // its address takes no mail
-	mailReturned = "returned" // it came back later
-)
-
-// What came back from an address, and what became of an attempt.
-const (
-	troubleRefused  = "refused"
-	troubleReturned = "returned"
-	troubleAway     = "away" // it answers by itself
-	mailLater       = "later"
-	mailOurs        = "ours" // because of us
-)
-
 // The bounds of one process, and of mail as a whole.
 const (
 	mailSlots     = 8
 	madeAtOnce    = 200
 	mostMailRests = 15 * time.Minute // because of us, however often it fails
-	digestHour    = 9                // local
-	ringHour      = 10
-	usualRing     = 24 * time.Hour
 )
-
-// mailedChanges are the types that are mailed though they ask for nothing: who was asked is told that nobody waits.
-func mailedChanges() []string {
-	return []string{string(schemas.OfferPaused), string(schemas.OfferWithdrawn), string(schemas.AppointmentCancelled)}
-}
-
-// stillAsks says whether a mail about an offer is still to go, as things stand: nothing stops it, the offer stands, and
-// what it asks for has not been done.
-func (k *JourneyState) stillAsks(offer, partner string, typ schemas.Type) bool {
-	o := k.Offers[offer]
-	if o == nil || o.Partner != partner || k.stopped(partner) || !o.open() {
-		return false
-	}
-	return typ != schemas.OfferSent || !o.begun() && !o.heard()
-}
-
-// mailText is what a mail says: that something waits, by when, and a link; nothing of anybody.
-func mailText(kind string, by time.Time, link string) (subject, text string) {
-	subject, first := "Something waits for you", "Something waits for your answer."
-	if kind == mailChanged {
-		subject, first = "Something has changed", "Something that you were told of has changed."
-	}
-	var b strings.Builder
-	b.WriteString(first + "\r\n")
-	if kind != mailChanged && !by.IsZero() {
-		b.WriteString("Please look by " + by.Format("Monday 2 January 2006, 15:04") + ".\r\n")
-	} else {
-		b.WriteString("Please look.\r\n")
-	}
-	b.WriteString("\r\n" + link + "\r\n\r\n")
-	b.WriteString("This message says no more on purpose. Nobody reads answers to it.\r\n" +
-		"If it is not for you, please delete it.\r\n")
-	return subject, b.String()
-}
-
-// ringAt is when a navigator rings about a mailed offer that no human acted on: on a working day.
-func (s *Service) ringAt(mailed time.Time) time.Time {
-	at, week := mailed.Add(s.ringAfter), calendar.Weekdays{}
-	for day := time.Monday; day <= time.Friday; day++ {
-		week[day] = true
-	}
-	day := calendar.DayOf(at, s.zone)
-	if calendar.England().Working(day, week) {
-		return at
-	}
-	return calendar.England().NextWorking(day, week).At(ringHour, 0, s.zone)
-}
-
-// nextDigest is when the next digest goes.
-func (s *Service) nextDigest(now time.Time) time.Time {
-	day := calendar.DayOf(now, s.zone)
-	if at := day.At(digestHour, 0, s.zone); at.After(now) {
-		return at
-	}
-	return (day + 1).At(digestHour, 0, s.zone)
-}
 
 // makeMails turns what has come into partners' logs into mails.
 func (s *Service) makeMails(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
@@ -122,7 +38,7 @@ func (s *Service) makeMails(_ context.Context, tx *flow.Tx, limit int) (taken in
 	}
 	for _, n := range all {
 		if n.Digest {
-			addDigest(tx, n.Partner, clock.NewOrderedID(tx.Now, taken), s.nextDigest(tx.Now), s.tellWithin)
+			addDigest(tx, n.Partner, clock.NewOrderedID(tx.Now, taken), nextDigest(tx.Now, s.zone), s.tellWithin)
 		}
 		addMails(tx, n, madeAtOnce, mailedChanges(), tx.Now)
 		taken++
@@ -341,8 +257,8 @@ func (s *Service) runMail(ctx context.Context) {
 	<-recorded
 }
 
-// RunMail sends mail, where there is a server for it, and takes what comes back on a listener, where there is one, until
-// ctx ends.
+// RunMail sends mail, where there is a server for it, and takes what comes back on a listener, where there is one,
+// until ctx ends.
 func (s *Service) RunMail(ctx context.Context, returns net.Listener) error {
 	var running sync.WaitGroup
 	if s.mail != nil {
@@ -468,7 +384,7 @@ func (s *Service) mailed(tx *flow.Tx, l letter) error {
 		o.Unread = !known
 	})
 	if err == nil {
-		ringBy(tx, unread, s.ringAt(tx.Now))
+		ringBy(tx, unread, ringAt(tx.Now, s.ringAfter, s.zone))
 	}
 	return err
 }

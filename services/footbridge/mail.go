@@ -56,7 +56,8 @@ func (c *Config) navigatorTold(sender *notify.Sender) (told []delivery.Told, err
 		case strings.HasPrefix(to, "https://"):
 			one.Channel = notify.Webhook
 		case !mail.Valid(to):
-			return nil, fmt.Errorf("FOOTBRIDGE_NAVIGATOR_TOLD: %q is neither an e-mail address nor an https address", to)
+			return nil, fmt.Errorf("FOOTBRIDGE_NAVIGATOR_TOLD: %q is neither an e-mail address nor an https address",
+				to)
 		}
 		if !sender.Has(one.Channel) {
 			return nil, fmt.Errorf("FOOTBRIDGE_NAVIGATOR_TOLD: %q is of a channel that is not set up; e-mail needs "+
@@ -94,8 +95,8 @@ func (c *Config) checkMail(alone bool) (wrong []error) {
 		_, err := mail.New(c.mail())
 		wrong = append(wrong, named("FOOTBRIDGE_SMTP_URL or FOOTBRIDGE_MAIL_FROM", err))
 		if alone && c.URL == "" {
-			wrong = append(wrong, errors.New("FOOTBRIDGE_URL is missing: partners are mailed a link; write where people "+
-				"find the gateway, such as https://footbridge.example.nhs.uk"))
+			wrong = append(wrong, errors.New("FOOTBRIDGE_URL is missing: partners are mailed a link; write where "+
+				"people find the gateway, such as https://footbridge.example.nhs.uk"))
 		}
 	}
 	if c.MailReturn != "" && !mail.Valid(c.MailReturn) {

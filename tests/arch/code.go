@@ -160,7 +160,8 @@ var pure = []string{"threshold/criteria", "intake/record", "intake/reading"}
 // doors are the further files of a service, or of a package inside one, that are no decisions: they read, store,
 // answer, or put things together; <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
-	"delivery": {"feed.go", "link.go", "stream.go", "webhook.go", "handshake.go", "subscriptions.go"},
+	"delivery": {"alert.go", "mail.go",
+		"feed.go", "link.go", "stream.go", "webhook.go", "handshake.go", "subscriptions.go"},
 	"intake": {"mllp.go", "cloudevents.go", "commit.go", "inbound.go", "fhir.go", "fhirask.go",
 		"signals.go", "retention.go", "work.go"},
 	"intake/reading":     {"profile.go", "dryrun.go"}, // they read the profiles' files

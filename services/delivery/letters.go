@@ -1,0 +1,97 @@
+package delivery
+
+import (
+	"strings"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// What a mail is for.
+const (
+	mailAsks    = "asks"    // something waits for an answer
+	mailChanged = "changed" // nobody is asked any more, or not at that time
+	mailDigest  = "digest"  // all that waits, once a day
+)
+
+// States of a mail beside stateWaiting and stateGivenUp.
+const (
+	mailSent     = "sent"     // a server took it
+	mailWithheld = "withheld" // what it was about was taken back, or answered, before it left
+	mailRefused  = "refused"  // its address takes no mail
+	mailReturned = "returned" // it came back later
+)
+
+// What came back from an address, and what became of an attempt.
+const (
+	troubleRefused  = "refused"
+	troubleReturned = "returned"
+	troubleAway     = "away" // it answers by itself
+	mailLater       = "later"
+	mailOurs        = "ours" // because of us
+)
+
+// The local hours at which a digest goes, and at which somebody rings on a day that they would not have been rung on.
+const (
+	digestHour = 9
+	ringHour   = 10
+	usualRing  = 24 * time.Hour
+)
+
+// mailedChanges are the types that are mailed though they ask for nothing: who was asked is told that nobody waits.
+func mailedChanges() []string {
+	return []string{string(schemas.OfferPaused), string(schemas.OfferWithdrawn), string(schemas.AppointmentCancelled)}
+}
+
+// stillAsks says whether a mail about an offer is still to go, as things stand: nothing stops it, the offer stands, and
+// what it asks for has not been done.
+func (k *JourneyState) stillAsks(offer, partner string, typ schemas.Type) bool {
+	o := k.Offers[offer]
+	if o == nil || o.Partner != partner || k.stopped(partner) || !o.open() {
+		return false
+	}
+	return typ != schemas.OfferSent || !o.begun() && !o.heard()
+}
+
+// mailText is what a mail says: that something waits, by when, and a link; nothing of anybody.
+func mailText(kind string, by time.Time, link string) (subject, text string) {
+	subject, first := "Something waits for you", "Something waits for your answer."
+	if kind == mailChanged {
+		subject, first = "Something has changed", "Something that you were told of has changed."
+	}
+	var b strings.Builder
+	b.WriteString(first + "\r\n")
+	if kind != mailChanged && !by.IsZero() {
+		b.WriteString("Please look by " + by.Format("Monday 2 January 2006, 15:04") + ".\r\n")
+	} else {
+		b.WriteString("Please look.\r\n")
+	}
+	b.WriteString("\r\n" + link + "\r\n\r\n")
+	b.WriteString("This message says no more on purpose. Nobody reads answers to it.\r\n" +
+		"If it is not for you, please delete it.\r\n")
+	return subject, b.String()
+}
+
+// ringAt is when a navigator rings about an offer that was mailed and that no human acted on within a time: on a
+// working day.
+func ringAt(mailed time.Time, within time.Duration, zone *time.Location) time.Time {
+	at, week := mailed.Add(within), calendar.Weekdays{}
+	for day := time.Monday; day <= time.Friday; day++ {
+		week[day] = true
+	}
+	day := calendar.DayOf(at, zone)
+	if calendar.England().Working(day, week) {
+		return at
+	}
+	return calendar.England().NextWorking(day, week).At(ringHour, 0, zone)
+}
+
+// nextDigest is when the next digest goes.
+func nextDigest(now time.Time, zone *time.Location) time.Time {
+	day := calendar.DayOf(now, zone)
+	if at := day.At(digestHour, 0, zone); at.After(now) {
+		return at
+	}
+	return (day + 1).At(digestHour, 0, zone)
+}
