@@ -124,6 +124,32 @@ func withNow(actions []Action, now map[string][]string) []Action {
 	return actions
 }
 
+// goingLive is where it is decided whether anything is sent outward for an organisation.
+const goingLive = "/api/organisations/{id}/going-live"
+
+var (
+	askLive = Ending{"POST " + goingLive, navigators, "Ask for sending to be turned on", []Asked{
+		{Name: "safetyOfficer", Words: "Who is the clinical safety officer, and since when?"},
+		{Name: "hazardLog", Words: "Which version of the hazard log have they signed?"},
+		{Name: "dpia", Words: "Which data protection impact assessment covers it?"},
+		{Name: "caldicott", Words: "When and by whom was it approved for the Caldicott Guardian?"}}}
+	confirmLive = Ending{"POST " + goingLive, navigators, "Confirm: turn sending on",
+		[]Asked{{Name: "confirm", Value: "true"}}}
+	stopLive = Ending{"DELETE " + goingLive, navigators, "Turn sending off now", nil}
+)
+
+// LiveActions are the requests by which outward sending is turned on and off for an organisation: confirms is whether
+// somebody else asked for it, on whether it is on.
+func LiveActions(role Role, organisation string, on, confirms bool) []Action {
+	endings := []Ending{askLive}
+	if on {
+		endings = []Ending{stopLive, askLive}
+	} else if confirms {
+		endings = []Ending{confirmLive, askLive}
+	}
+	return openTo(role, StepAbout{IDs: map[string]string{"organisation": organisation}}, endings...)
+}
+
 // openTo are those of some requests that a role may send.
 func openTo(role Role, about StepAbout, endings ...Ending) []Action {
 	actions := []Action{}

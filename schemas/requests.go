@@ -358,6 +358,14 @@ type (
 		// One mail a day for all that waits; what is called off is mailed at once.
 		Digest bool `json:"digest,omitempty"`
 	}
+	// GoingLiveRecord is what outward sending rests on, of whoever asks for it; or that somebody else confirms it.
+	GoingLiveRecord struct {
+		SafetyOfficer string `json:"safetyOfficer,omitempty" is:"line-200"`
+		HazardLog     string `json:"hazardLog,omitempty" is:"line-200"`
+		DPIA          string `json:"dpia,omitempty" is:"line-200"`
+		Caldicott     string `json:"caldicott,omitempty" is:"line-200"`
+		Confirm       bool   `json:"confirm,omitempty"`
+	}
 	// PartnerAgreementRecord is an agreement with a partner.
 	PartnerAgreementRecord struct {
 		From         string `json:"from" is:"date"`
@@ -417,6 +425,8 @@ var requestBodies = map[string]reflect.Type{
 	"PUT /api/partners/{id}/pause":           reflect.TypeFor[PartnerPauseRecord](),
 	"PUT /api/partners/{id}/notice":          reflect.TypeFor[PartnerNoticeRecord](),
 	"PUT /api/partners/{id}/agreement":       reflect.TypeFor[PartnerAgreementRecord](),
+	"POST " + goingLive:                      reflect.TypeFor[GoingLiveRecord](),
+	"DELETE " + goingLive:                    reflect.TypeFor[struct{}](),
 	"POST /api/messages/{id}/release":        reflect.TypeFor[struct{}](),
 	"POST /api/messages/{id}/dismiss":        reflect.TypeFor[struct{}](),
 	"POST /api/facilities/{id}/place":        reflect.TypeFor[PlaceRecord](),

@@ -385,9 +385,15 @@ var routes = []Route{
 			"and they are signed out everywhere. Nobody changes their own."},
 	{"POST", "/api/partners/{id}/workers/{worker}/end", Gateway, answering, false,
 		"Says that a worker has left: they are signed out everywhere, and nothing of theirs opens anything any more."},
+	{"GET", "/api/organisations/{id}/going-live", Followup, []Role{Navigator, Operator}, false,
+		"Shows whether outward sending is on for an organisation, what that rests on, and who asked, confirmed and " +
+			"turned it off."},
 	{"POST", "/api/organisations/{id}/going-live", Followup, []Role{Navigator}, false,
 		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and " +
 			"another confirms."},
+	{"DELETE", "/api/organisations/{id}/going-live", Followup, []Role{Navigator}, false,
+		"Turns outward sending off at once, by one person: offers that nobody has taken on are paused, and their " +
+			"partners are told so."},
 
 	{"GET", "/api/partners/{id}/notice", Delivery, []Role{SendingTeam, Navigator, Partner, Operator}, false,
 		"Shows how a partner wants to be told that something waits for it, what came back from its address, and what " +

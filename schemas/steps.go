@@ -429,7 +429,7 @@ var ids = map[string]string{"/api/journeys/{id}": "journey", "/api/steps/{id}": 
 	"/api/offers/{id}": "offer", "/api/calls/{id}": "call",
 	"/api/help/{id}": "help", "/api/services/{id}": "service", "/api/facilities/{id}": "facility",
 	"/api/messages/{id}": "message",
-	"/api/partners/{id}": "partner"}
+	"/api/partners/{id}": "partner", "/api/organisations/{id}": "organisation"}
 
 // action is the request about one step; none where its route is not served, or what it is about is not known.
 func (e Ending) action(about StepAbout) (Action, bool) {

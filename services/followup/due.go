@@ -77,6 +77,11 @@ func (w *writes) fall(r *record) {
 	o := r.Open
 	switch {
 	case o == nil || o.DueAt.IsZero() || o.DueAt.After(w.Now):
+	case o.Paused || w.turnedOff(o): // outward sending was turned off, or on again
+		w.decide(r)
+		if r.Open == o {
+			w.follow(r, o, nil)
+		}
 	case o.State == stateRaised && o.PlacedAt.IsZero():
 		w.dispatch(r)
 	default:

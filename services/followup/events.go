@@ -155,6 +155,9 @@ func (w *writes) decide(r *record) {
 		}
 	}
 	wanted := desiredOffer(&r.State, r.Past, w.partners, w.Moment)
+	if r.Open != nil && w.turnedOff(r.Open) {
+		wanted.Held = true
+	}
 	c := reconcile(&r.State, wanted, r.Open, r.Past, r.Status, w.Moment, w.partners)
 	r.Status = wanted.Status
 	if o := r.Open; o != nil && (o.Organisation != r.State.Sender || o.Person != r.State.Person) { // placed since
@@ -173,6 +176,12 @@ func (w *writes) decide(r *record) {
 		r.emit(schemas.OfferExhausted,
 			schemas.OfferExhaustedData{LastDay: windowFor(wanted, r.Past, w.today()).Last.String()})
 	}
+}
+
+// turnedOff says whether an offer that its partner may have been told of, and has not taken on, may not be told any
+// more: outward sending is off for its organisation. What was taken on goes on: whoever knows hears of every stop.
+func (w *writes) turnedOff(o *Offer) bool {
+	return o.open() && !o.PlacedAt.IsZero() && !o.taken() && !w.live(o.Organisation)
 }
 
 // follow stores an offer that has changed, with the events that follow; one that has ended is the past's.

@@ -820,3 +820,48 @@ func TestThePersonIsIntroducedToWhoeverTheyWillMeet(t *testing.T) {
 	}
 	s.hasSaid(journey, "offer.introduced", 1)
 }
+
+// TestOnePersonTurnsSendingOffAtOnce: what waits for an answer is paused, what is new is told nobody, what was taken on
+// goes on; and two people turn it on again, and not by the request of before.
+func TestOnePersonTurnsSendingOffAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	path := "/api/organisations/RXX/going-live"
+	rests := `{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`
+	s.ask(aNavigator, "POST", path, rests, 202)
+	if got := s.ask(another, "GET", path, "", 200); got["on"] != false || len(got["actions"].([]any)) != 2 ||
+		got["rests"].(map[string]any)["dpia"] != "DPIA-12" {
+		t.Errorf("before the second person it is %v", got)
+	}
+	if got := s.ask(aNavigator, "GET", path, "", 200); len(got["actions"].([]any)) != 1 {
+		t.Errorf("who asked may confirm: %v", got["actions"])
+	}
+	s.ask(another, "POST", path, `{"confirm":true}`, 200)
+	asked, taken := s.begins(yes(partnerA, schemas.ConsentGiven)), s.begins(yes(partnerA, schemas.ConsentGiven))
+	s.due()
+	s.brought(asked)
+	offer, _ := s.brought(taken)
+	s.ask(peer(partnerA), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+
+	s.ask(principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "elsewhere"}, "DELETE",
+		path, "", 404)
+	if got := s.ask(aNavigator, "DELETE", path, "", 200); got["on"] != false || got["offBy"] == "" {
+		t.Errorf("it is %v", got)
+	}
+	fresh := s.begins(yes(partnerA, schemas.ConsentGiven))
+	s.due()
+	s.due()
+	s.hasSaid(asked, "offer.paused", 1)
+	s.hasSaid(taken, "offer.paused", 0)
+	s.hasSaid(fresh, "offer.cleared", 0)
+	s.ask(another, "POST", path, `{"confirm":true}`, 409)
+
+	s.ask(another, "POST", path, rests, 202)
+	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 200)
+	s.due()
+	s.due()
+	s.hasSaid(asked, "offer.cleared", 2)
+	s.hasSaid(asked, "offer.paused", 1)
+	s.hasSaid(taken, "offer.cleared", 1)
+	s.hasSaid(fresh, "offer.cleared", 1)
+}

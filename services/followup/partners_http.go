@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -209,63 +208,4 @@ func setPause(p *partnerRow, asked pauseAsked, now time.Time, zone *time.Locatio
 	}
 	p.PausedUntil = until
 	return ""
-}
-
-// liveAsked is what turning outward sending on rests on; from the second person, that they confirm it.
-type liveAsked struct {
-	SafetyOfficer string `json:"safetyOfficer"`
-	HazardLog     string `json:"hazardLog"`
-	DPIA          string `json:"dpia"`
-	Caldicott     string `json:"caldicott"`
-	Confirm       bool   `json:"confirm"`
-}
-
-type liveShown struct {
-	Organisation string `json:"organisation"`
-	On           bool   `json:"on"`
-}
-
-// goLive turns outward sending on for an organisation, by two people: one asks, another confirms.
-func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
-	who, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	organisation := r.PathValue("id")
-	if !schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject).Home(organisation) {
-		return httpx.NewProblem(http.StatusNotFound, "There is no such organisation that you may decide for. Check "+
-			"its code.")
-	}
-	body, key, err := httpx.ReadRequest[liveAsked](w, r, maxBody, who.Key())
-	if err != nil {
-		return err
-	}
-	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
-		by, on := strings.ToLower(who.String()+"/"+who.Subject), false // one person in any letter case
-		if !body.Confirm {
-			for name, text := range map[string]string{"safetyOfficer": body.SafetyOfficer, "hazardLog": body.HazardLog,
-				"dpia": body.DPIA, "caldicott": body.Caldicott} {
-				if !oneLine(text, 200) {
-					return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "Name what going live rests on, "+
-						"one line each: safetyOfficer, hazardLog, dpia and caldicott. Missing: %s.", name)
-				}
-			}
-			askLive(tx, who, organisation, body, by, tx.Now)
-			return http.StatusAccepted, liveShown{organisation, false}, nil
-		}
-		confirmLive(tx, who, organisation, by, tx.Now, &on)
-		if err := tx.Flush(); err != nil {
-			return 0, nil, err
-		}
-		if !on {
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "Somebody else asks for it first, and a second "+
-				"person confirms. You cannot confirm what you asked for yourself.")
-		}
-		wakeWaiting(tx, tx.Now)
-		return http.StatusOK, liveShown{organisation, true}, nil
-	})
-	if err != nil {
-		return err
-	}
-	return answer.Write(w)
 }

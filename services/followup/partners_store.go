@@ -225,23 +225,55 @@ func loadLive(q flow.Queuer, into *[]string) {
 
 // askLive queues that somebody asks for outward sending to be turned on. What stands on is turned off until it is
 // confirmed again: what it rests on has changed.
-func askLive(q flow.Queuer, _ principal.Principal, organisation string, asked liveAsked, by string, now time.Time) {
+func askLive(q flow.Queuer, _ principal.Principal, organisation string, asked liveRests, by string, now time.Time) {
 	q.Queue(`insert into live (organisation, safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at,
 		confirmed_by)
 		values ($1, $2, $3, $4, $5, $6, $7, '')
 		on conflict (organisation) do update set safety_officer = excluded.safety_officer, hazard_log =
 		excluded.hazard_log, dpia = excluded.dpia,
 			caldicott = excluded.caldicott, asked_by = excluded.asked_by, asked_at = excluded.asked_at, confirmed_by =
-			'', confirmed_at = null`,
+			'', confirmed_at = null, off_by = '', off_at = null`,
 		organisation, asked.SafetyOfficer, asked.HazardLog, asked.DPIA, asked.Caldicott, by, now)
 }
 
 // confirmLive queues that somebody confirms it; on is whether it is turned on by that, or had been by them.
 func confirmLive(q flow.Queuer, _ principal.Principal, organisation, by string, now time.Time, on *bool) {
 	q.Queue(`update live set confirmed_by = $2, confirmed_at = coalesce(confirmed_at, $3) where organisation = $1
-		and asked_by <> $2
+		and asked_by <> $2 and off_at is null
 		returning true`, organisation, by, now).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{on}, func() error { return nil })
 		return err
 	})
+}
+
+// readLive queues how outward sending stands for an organisation.
+func readLive(q flow.Queuer, _ principal.Principal, organisation string, locked bool, into *liveShown) {
+	lock := ""
+	if locked {
+		lock = " for update"
+	}
+	q.Queue(`select safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at, confirmed_by, confirmed_at, off_by,
+		off_at from live where organisation = $1`+lock, organisation).Query(func(rows pgx.Rows) error {
+		var rests liveRests
+		_, err := pgx.ForEachRow(rows, []any{&rests.SafetyOfficer, &rests.HazardLog, &rests.DPIA, &rests.Caldicott,
+			&into.AskedBy, &into.AskedAt, &into.ConfirmedBy, &into.ConfirmedAt, &into.OffBy, &into.OffAt},
+			func() error {
+				into.Rests, into.On = &rests, into.ConfirmedAt != nil
+				return nil
+			})
+		return err
+	})
+}
+
+// offLive queues that somebody turns outward sending off. Who had asked for it and confirmed it has to do so again.
+func offLive(q flow.Queuer, _ principal.Principal, organisation, by string, now time.Time) {
+	q.Queue(`update live set confirmed_by = '', confirmed_at = null, off_by = $2, off_at = $3 where organisation = $1
+		and off_at is null`, organisation, by, now)
+}
+
+// wakeLive queues that the offers of an organisation that stand are looked at, since outward sending has been turned on
+// or off.
+func wakeLive(q flow.Queuer, organisation string, now time.Time) {
+	q.Queue(`update offer set due_at = $2 where id in (select id from offer where organisation = $1
+		and ended_at is null and accepted_at is null order by id for no key update)`, organisation, now)
 }

@@ -4,4 +4,5 @@ grant select, insert, update on journey_state, offer, partner to login;
 grant select, insert on appointment, offer_question, live to login;
 grant update (state, ended_at) on appointment to login;
 grant update (reply, answered_at) on offer_question to login;
-grant update (safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at, confirmed_by, confirmed_at) on live to login;
+grant update (safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at, confirmed_by, confirmed_at, off_by, off_at)
+    on live to login;
