@@ -176,9 +176,8 @@ func (s *Console) answerLink(w http.ResponseWriter, r *http.Request) error {
 	if r.PostForm.Get("do") == "undo" {
 		return s.undoLink(w, r, p, o)
 	}
-	i := slices.IndexFunc(linkSays, func(l linkSay) bool {
-		return l.Say == r.PostForm.Get("do") && slices.Contains(o.May, l.May)
-	})
+	// What is open now is followup's to decide: a second press of the same button is no other answer.
+	i := slices.IndexFunc(linkSays, func(l linkSay) bool { return l.Say == r.PostForm.Get("do") })
 	if i < 0 {
 		return s.linkPage(w, r, http.StatusConflict, o, "", changedMeanwhile)
 	}

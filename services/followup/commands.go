@@ -193,6 +193,13 @@ func (h *command) sameEpisode() bool {
 // shown says whether somebody at the partner has looked, by this offer, at who the person is.
 func (h *command) shown() bool { return slices.Contains(h.record.State.Shown, h.offer.ID) }
 
+// answered says whether somebody holds a link that has had its answer: it answers once.
+func (h *command) answered(who principal.Principal) bool {
+	return schemas.Role(who.Role) == schemas.OfferLink && !h.offer.asked()
+}
+
+const answeredByLink = "This has been answered. Take the answer back first, or sign in."
+
 // heard notes that somebody at the partner knows of the offer, where they say something about it. That its page was
 // fetched says nothing.
 func (h *command) heard(who principal.Principal) {
@@ -250,6 +257,9 @@ type knows struct {
 }
 
 func (h *command) mayKnow(said knows, who principal.Principal) (string, error) {
+	if h.answered(who) {
+		return answeredByLink, nil
+	}
 	h.heard(who)
 	h.offer.byLink = schemas.Role(who.Role) == schemas.OfferLink
 	return h.moved(h.offer.mayKnow(said.Who, h.Moment))
@@ -266,6 +276,9 @@ func (h *command) question(said asked, who principal.Principal) (string, error) 
 	about, _ := schemas.KindNamed("offer-question")
 	reply, _ := schemas.KindNamed("offer-reply")
 	if outside(who) {
+		if h.answered(who) {
+			return answeredByLink, nil
+		}
 		h.heard(who)
 		switch {
 		case !about.Allows(said.About) || said.Reply != "":

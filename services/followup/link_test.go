@@ -64,6 +64,11 @@ func TestALinkAnswersOneOfferAndShowsNoMoreOnceItIsTakenOn(t *testing.T) {
 			t.Errorf("once the offer is taken on, its link shows %s: %v", later, shown[later])
 		}
 	}
+	for what, body := range map[string]string{"may-know": `{"who":"another-partner"}`, "question": `{"about":"hours"}`,
+		"decline": `{"code":"no-place"}`} {
+		s.ask(link, "POST", path+"/"+what, body, 409)
+	}
+	s.is(journey, stateAccepted, partner)
 	if may := s.may(link, offer); !slices.Equal(may, []string{"undo"}) {
 		t.Errorf("once the offer is taken on, by its link may be said: %v", may)
 	}
