@@ -26,7 +26,8 @@ search -DFAULTS=1
 echo "one fault of any kind: $states states, $errors errors"; [ "$errors" = 0 ]
 search -DFAULTS=2 -DCALM
 echo "two faults of processes and commits: $states states, $errors errors"; [ "$errors" = 0 ]
-for mend in NO_FENCE RETENTION_BY_CLOCK PURGE_AT_AGE_UNSEEN REDRIVE_WITHOUT_VALUE FLOOR_WITHOUT_LOOK PUBLISH_BEFORE_COMMIT; do
+for mend in NO_FENCE RETENTION_BY_CLOCK PURGE_AT_AGE_UNSEEN REDRIVE_WITHOUT_VALUE FLOOR_WITHOUT_LOOK PUBLISH_BEFORE_COMMIT \
+  REBUILD_AT_ONCE ACK_ACROSS_READINGS; do
   calm=; if [ "$mend" = NO_FENCE ]; then calm=-DCALM; fi
   search "-D$mend" $calm
   echo "with $mend: the model $([ "$errors" = 0 ] && echo finds nothing || echo finds the loss), $states states"

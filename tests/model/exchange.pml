@@ -19,6 +19,8 @@
  *   REDRIVE_WITHOUT_VALUE redriving a dead letter counts, instead of setting a value that may be set already
  *   FLOOR_WITHOUT_LOOK    what was acknowledged some time ago is taken for stored, whether or not anybody has looked
  *   PUBLISH_BEFORE_COMMIT events leave before their transaction has ended
+ *   REBUILD_AT_ONCE       a rebuild does not wait until the broker has forgotten the ids of what a purge removed
+ *   ACK_ACROSS_READINGS   what was heard before the broker lost its tail, or the stream was made again, is acknowledged
  */
 
 #define EVENTS 2
@@ -73,11 +75,15 @@ byte first;                 /* first sequence kept */
 byte epoch;                 /* connections so far */
 byte created = 1;           /* stands for the stream's creation time */
 bool old;                   /* the stream is older than its own age limit */
+byte idAt[EVENTS];          /* where the message is whose id the broker remembers, so that it takes no repetition; or NONE */
 
 /* ---- the subscriber: its durable, its database ---- */
 bool done[SLOTS];           /* acknowledged by the durable */
 byte high = NONE;           /* furthest message applied, and which it was (Flow.position) */
 byte highId;
+byte held = NONE;           /* the number of the message that is under way: applied or buried, not acknowledged yet */
+byte heldId;
+bool heldBefore;            /* it was heard in an earlier reading (flow.heard) */
 bool gate[EVENTS];          /* the value that this event sets is set: coming again changes nothing (ADR 20) */
 bool dead[EVENTS];          /* a dead letter, payload kept */
 byte effect[EVENTS];
@@ -126,7 +132,20 @@ inline startOver() {
 /* forgetLast: no proof is asked for any more. */
 inline forgetLast(p) { lastSeq[LAST(p,0)] = NONE; lastSeq[LAST(p,1)] = NONE; lastSeq[LAST(p,2)] = NONE }
 
-inline append(e) { slot[tail] = e; done[tail] = false; tail++ }
+inline append(e) { slot[tail] = e; done[tail] = false; idAt[e] = tail; tail++ }
+
+/* publish: a message whose id the broker remembers is not stored again; it is acknowledged where it was. It may have
+ * forgotten the id by then. */
+inline publish(e) { if :: append(e) :: idAt[e] != NONE -> skip fi }
+
+/* forgetIds: after a start the broker remembers the ids of what it still has. */
+inline forgetIds() {
+	if :: idAt[0] != NONE && idAt[0] >= tail -> idAt[0] = NONE :: else fi;
+	if :: idAt[1] != NONE && idAt[1] >= tail -> idAt[1] = NONE :: else fi
+}
+
+/* newReading: the connection or the durable is another one. */
+inline newReading() { if :: held != NONE -> heldBefore = true :: else fi }
 
 #define inStream(q)   (q >= first && q < tail)
 #define mine(p, e)    (committed[e] && !dropped[e] && owner[by[e]] == p)
@@ -147,6 +166,15 @@ inline forgetFormer(p) {
 #define purged        (first > knownFirst)
 #endif
 #define evidence      (created != knownCreated || purged || lostRebuilt)
+/* Flow.rebuildOnceForgotten: the broker has forgotten the ids of what is gone. */
+inline waitForgotten() {
+#ifndef REBUILD_AT_ONCE
+	if :: idAt[0] != NONE && idAt[0] < first -> idAt[0] = NONE :: else fi;
+	if :: idAt[1] != NONE && idAt[1] < first -> idAt[1] = NONE :: else fi
+#else
+	skip
+#endif
+}
 #define nobodyRebuilds (!rebuilding[0] && !rebuilding[1])
 #define unsent(p, e)  (mine(p, e) && !settled[AT(p,e)] && !synced[e])
 
@@ -158,8 +186,10 @@ inline forgetFormer(p) {
 #endif
 /* Flow.publishAll, acknowledged; or the acknowledgement is lost and a sweep is asked for. */
 #define PUBLISH(e) :: atomic { up[p] && toPublish[AT(p,e)] && tail < SLOTS -> \
-	toPublish[AT(p,e)] = false; append(e); \
-	if :: settled[AT(p,e)] = true; lastSeq[LAST(p,epoch)] = tail-1; lastId[LAST(p,epoch)] = e \
+	toPublish[AT(p,e)] = false; publish(e); \
+	if :: settled[AT(p,e)] = true; \
+	      if :: lastSeq[LAST(p,epoch)] == NONE || idAt[e] > lastSeq[LAST(p,epoch)] -> \
+	         lastSeq[LAST(p,epoch)] = idAt[e]; lastId[LAST(p,epoch)] = e :: else fi \
 	   :: faults > 0 -> faults--; sweep[p] = true fi }
 /* Flow.beat: synced_upto, lagged until the broker has synced, and only if a look since then has found the stream whole:
  * a broker that comes back later than the lag may still have lost it (FLOOR_WITHOUT_LOOK: as it once was). */
@@ -170,7 +200,8 @@ inline forgetFormer(p) {
 #endif
 #define BEAT(e) :: atomic { up[p] && mine(p,e) && settled[AT(p,e)] && !synced[e] && onDisk >= tail && whole(p) -> synced[e] = true }
 #define REBUILD(e) :: atomic { up[p] && rebuilding[p] && toRebuild[AT(p,e)] && tail < SLOTS -> \
-	toRebuild[AT(p,e)] = false; append(e); rebuildSeq[p] = tail-1; rebuildId[p] = e }
+	toRebuild[AT(p,e)] = false; publish(e); \
+	if :: rebuildSeq[p] == NONE || idAt[e] > rebuildSeq[p] -> rebuildSeq[p] = idAt[e]; rebuildId[p] = e :: else fi }
 /* Flow.lookForStale and takeOver: of a dead process, or of one that only stands still (a fault). */
 #define TAKEOVER(w) :: atomic { up[p] && w < writers && owner[w] != p && underway[w] == 0 && (!up[owner[w]] || faults > 0) -> \
 	if :: up[owner[w]] -> faults-- :: else fi; \
@@ -215,6 +246,7 @@ end:
 		do :: e < EVENTS -> if :: !synced[e] -> settled[AT(p,e)] = false :: else fi; e++ :: else -> break od; e = 0 }
 	/* Flow.verify and Flow.rebuild: one process of the service, the whole outbox, then what was seen is remembered. */
 	:: atomic { up[p] && evidence && nobodyRebuilds ->
+		waitForgotten();
 		rebuilding[p] = true; rebuildCreated[p] = created; rebuildFirst[p] = first; rebuildSeq[p] = NONE; e = 0;
 		forgetFormer(p);
 		do :: e < EVENTS -> toRebuild[AT(p,e)] = (committed[e] && !dropped[e]); e++ :: else -> break od; e = 0 }
@@ -238,24 +270,35 @@ end:
 	:: atomic { onDisk < tail -> onDisk = tail }
 #ifndef CALM
 	/* Power lost: what was not on disk is gone, and its sequences are given out again. The durable may remember more. */
-	:: atomic { faults > 0 && onDisk < tail && epoch < EPOCHS-1 -> faults--; epoch++; tail = onDisk; if :: first > tail -> first = tail :: else fi }
+	:: atomic { faults > 0 && onDisk < tail && epoch < EPOCHS-1 -> faults--; epoch++; tail = onDisk; forgetIds(); newReading();
+		if :: first > tail -> first = tail :: else fi }
 	/* Purged by hand, while young, or when older than its age limit. */
 	:: atomic { faults > 0 && first < tail -> faults--; if :: old = true :: skip fi; first = tail; onDisk = tail }
 	/* Deleted and made again, the durable with it. */
-	:: atomic { faults > 0 && created < 4 -> faults--; created++; tail = 0; onDisk = 0; first = 0; old = false; startOver() }
+	:: atomic { faults > 0 && created < 4 -> faults--; created++; tail = 0; onDisk = 0; first = 0; old = false;
+		forgetIds(); newReading(); startOver() }
 #endif
 	od
 }
 
-/* Flow.process: apply or bury, then acknowledge; the acknowledgement may be lost and the message come again. A dead letter
- * leaves no mark: its event may come again when the cause is mended, and is applied then. */
-#define DELIVER(s) :: atomic { s >= first && s < tail && !done[s] -> \
+/* Flow.process: apply or bury, then acknowledge (acknowledge). Between the two the broker may do anything; the
+ * acknowledgement may be lost and the message come again. A dead letter leaves no mark: its event may come again when the
+ * cause is mended, and is applied then. */
+#define DELIVER(s) :: atomic { held == NONE && s >= first && s < tail && !done[s] -> \
 	e = slot[s]; \
 	if :: gate[e] -> skip /* a duplicate */ \
 	   :: !gate[e] && poison[e] -> dead[e] = true \
 	   :: !gate[e] && !poison[e] -> gate[e] = true; effect[e]++; assert(committed[e]); assert(effect[e] == 1) fi; \
-	if :: done[s] = true; if :: high == NONE || s > high -> high = s; highId = e :: else fi \
-	   :: faults > 0 -> faults-- fi; e = 0 }
+	if :: acknowledge(s, e) \
+	   :: faults > 0 -> faults-- \
+	   :: faults > 0 -> held = s; heldId = e fi; e = 0 }
+inline acknowledge(s, e) { done[s] = true; if :: high == NONE || s > high -> high = s; highId = e :: else fi }
+/* heard.Ack: by its number, unless the number may be another's by now. */
+#ifdef ACK_ACROSS_READINGS
+#define stands        true
+#else
+#define stands        (!heldBefore)
+#endif
 /* The cause is mended; a human redrives, sooner or later: applied and no dead letter any more, in one transaction. One that
  * came again meanwhile has had its effect. */
 #define MEND(x) :: atomic { dead[x] && poison[x] -> poison[x] = false }
@@ -272,6 +315,10 @@ end:
 	do
 	/* Flow.durable: the consumer is ahead of a stream that has lost its tail, or was made again: from the start. */
 	:: atomic { high != NONE && high >= first && (high >= tail || slot[high] != highId) -> startOver() }
+	:: atomic { held != NONE ->
+		if :: stands && held < tail -> if :: heldBefore -> done[held] = true :: else -> acknowledge(held, heldId) fi
+		   :: else fi;
+		held = NONE; heldBefore = false; heldId = 0 }
 	DELIVER(0) DELIVER(1) DELIVER(2) DELIVER(3) DELIVER(4) DELIVER(5) DELIVER(6) DELIVER(7) DELIVER(8)
 	MEND(0) MEND(1) REDRIVE(0) REDRIVE(1)
 #ifndef CALM
@@ -279,7 +326,7 @@ end:
 	 * publishers to rebuild. */
 	:: atomic { faults > 0 && (effect[0] > 0 || effect[1] > 0) -> faults--; s = 0;
 		do :: s < EVENTS -> gate[s] = false; dead[s] = false; effect[s] = 0; s++ :: else -> break od;
-		s = 0; startOver(); knownCreated = 0 }
+		s = 0; newReading(); startOver(); knownCreated = 0 }
 #endif
 	od
 }
@@ -320,7 +367,7 @@ init {
 		i = 0;
 		do :: i < PROCS -> txn[i] = NONE; doubt[i] = NONE; forgetLast(i); i++ :: else -> break od;
 		up[0] = true; newWriter(0); up[1] = true; newWriter(1);
-		knownCreated = 1; if :: poison[0] = true :: skip fi;
+		knownCreated = 1; idAt[0] = NONE; idAt[1] = NONE; if :: poison[0] = true :: skip fi;
 		i = 0;
 		run Process(0); run Process(1); run Broker(); run Subscriber(); run Retention(); run Judge()
 	}
