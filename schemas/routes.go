@@ -332,7 +332,8 @@ var routes = []Route{
 
 	{"GET", "/api/offers", Followup, offering, false,
 		"Lists offers that stand, those to be seen to first in front: to a partner its own that it has been told of, " +
-			"to staff those of their organisation."},
+			"also those that are over and of which it has not said what it did with what it knew; to staff those of " +
+			"their organisation."},
 	{"GET", "/api/offers/{id}", Followup, []Role{SendingTeam, Navigator, Partner, OfferLink}, false,
 		"Shows one offer: how it stands, by when what is asked, and what a partner may know before it has taken it " +
 			"on. Who the person is is not in it."},

@@ -25,6 +25,7 @@ type offer struct {
 	LastDay      string     `json:"lastDay"`
 	Late         bool       `json:"late"`
 	Paused       bool       `json:"paused"`
+	Stop         bool       `json:"stop"`
 	AnswerBy     *time.Time `json:"answerBy"`
 	YesBy        *time.Time `json:"placeKeptUntil"`
 	BookBy       *time.Time `json:"bookBy"`
@@ -79,7 +80,7 @@ type offerView struct {
 	ID, Code, State, Known string
 	What                   string // what is done next, and by when
 	Short, DueISO, Away    string
-	Late, Paused           bool
+	Late, Paused, Stop     bool
 	Facts                  []factView
 	Journey, JourneyCode   string
 }
@@ -88,7 +89,7 @@ func (s *Console) viewOffer(o offer, role string) offerView {
 	now := s.config.Clock.Now()
 	partner := role == string(schemas.Partner)
 	v := offerView{ID: o.ID, Code: codeOf(o.ID), State: wordsFor(offerStates, o.State), What: "Look at it",
-		Paused: o.Paused, Journey: o.Journey}
+		Paused: o.Paused, Stop: o.Stop, Journey: o.Journey}
 	if o.Journey != "" {
 		v.JourneyCode = codeOf(o.Journey)
 	}
@@ -105,6 +106,9 @@ func (s *Console) viewOffer(o offer, role string) offerView {
 		what, by = "Agree on a time", o.BookBy
 	case o.AnswerBy != nil:
 		what, by = map[bool]string{true: "Answer", false: "Wait for the answer"}[partner], o.AnswerBy
+	}
+	if o.Stop && !o.Paused {
+		what, by, v.What = "", nil, "Say what you did with what you know"
 	}
 	if by != nil {
 		v.What, v.Short, v.DueISO, v.Away, v.Late = what, shortTime(*by, s.zone), by.In(s.zone).Format(time.RFC3339),

@@ -85,7 +85,10 @@ type offerShown struct {
 	Questions   []questionShown   `json:"questions,omitempty"`
 	// Considered is, to staff, every partner that was looked at, and why it is asked or is not.
 	Considered []consideredShown `json:"considered,omitempty"`
-	May        []string          `json:"may"`
+	// Stop: the partner has taken the person on, and nobody of it is to be in touch with them any more, or for the time
+	// being: not for a session that was booked either.
+	Stop bool     `json:"stop,omitempty"`
+	May  []string `json:"may"`
 	// Actions are the requests of May with what each asks for, so that a form can be built from them.
 	Actions  []schemas.Action `json:"actions,omitempty"`
 	Separate string           `json:"separate"`
@@ -164,7 +167,7 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 		s.AnswerBy = when(o.AnswerBy)
 	}
 	if !link {
-		s.YesBy = when(o.YesBy)
+		s.YesBy, s.Stop = when(o.YesBy), o.stopped()
 	}
 	if (o.State == stateAccepted || o.State == stateNotKept) && !link {
 		s.BookBy = when(o.BookBy)
@@ -216,6 +219,11 @@ func bandNames() (names []string) {
 		names = append(names, name)
 	}
 	return names
+}
+
+// stopped says that a partner that has taken somebody on is not to be in touch with them.
+func (o *Offer) stopped() bool {
+	return o.taken() && o.Paused || o.State == stateWithdrawn && !o.AcceptedAt.IsZero()
 }
 
 // may is what can be said about an offer next, by whom it is open to. shown says that somebody at the partner has

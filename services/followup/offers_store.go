@@ -70,7 +70,8 @@ type listed struct {
 	facts schemas.Facts
 }
 
-// listOffers queues a page of the offers that stand.
+// listOffers queues a page of the offers that stand; to a partner also of those that are over and of which it has not
+// said what it did with what it knew: whoever looks before a session that was called off has to see it.
 func listOffers(q flow.Queuer, who principal.Principal, after []string, limit int, into func([]listed)) error {
 	afterAt, afterID := time.Time{}, "00000000-0000-0000-0000-000000000000"
 	if len(after) == 2 {
@@ -88,14 +89,15 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 	const columns = `select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text,
 		o.last_day::text, o.late, o.answer_by,
 			o.consent, o.state, o.sent_at, o.paused, o.yes_by, o.book_by, o.not_kept, coalesce(s.known -> 'facts',
-			'{}')::text
-		from offer o join journey_state s on s.journey = o.journey where o.ended_at is null
-		and (o.answer_by, o.id) > ($1, $2::text::uuid) `
-	query, whose := columns+`and o.organisation = any($4) order by o.answer_by, o.id limit $3`,
+			'{}')::text, o.accepted_at, o.ended_at
+		from offer o join journey_state s on s.journey = o.journey where (o.answer_by, o.id) > ($1, $2::text::uuid) `
+	query, whose := columns+`and o.ended_at is null and o.organisation = any($4) order by o.answer_by, o.id limit $3`,
 		any(schemas.ScopeOf(role, who.Organisation, who.Subject).Organisations)
 	if role == schemas.Partner {
-		query, whose = columns+
-			`and o.partner = $4::text::uuid and o.sent_at is not null order by o.answer_by, o.id limit $3`, partner
+		const own = `and o.partner = $4::text::uuid and o.sent_at is not null and o.ended_at is `
+		query, whose = `(`+columns+own+`null order by o.answer_by, o.id limit $3) union all (`+columns+own+`not null
+			and o.accepted_at is not null and o.deleted_at is null order by o.answer_by, o.id limit $3)
+			order by 8, 1 limit $3`, partner
 	}
 	q.Queue(query, afterAt, afterID, limit, whose).
 		Query(func(rows pgx.Rows) error {
@@ -108,13 +110,14 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 
 func scanListed(row pgx.CollectableRow) (l listed, err error) {
 	var first, last, known string
-	var sent, yesBy, bookBy *time.Time
+	var sent, yesBy, bookBy, accepted, ended *time.Time
 	if err := row.Scan(&l.ID, &l.Journey, &l.Organisation, &l.Partner, &first, &last, &l.Window.Late, &l.AnswerBy,
 		&l.Consent, &l.State, &sent,
-		&l.Paused, &yesBy, &bookBy, &l.NotKept, &known); err != nil {
+		&l.Paused, &yesBy, &bookBy, &l.NotKept, &known, &accepted, &ended); err != nil {
 		return l, fmt.Errorf("reading an offer of a list: %w", err)
 	}
-	for into, from := range map[*time.Time]*time.Time{&l.SentAt: sent, &l.YesBy: yesBy, &l.BookBy: bookBy} {
+	for into, from := range map[*time.Time]*time.Time{&l.SentAt: sent, &l.YesBy: yesBy, &l.BookBy: bookBy,
+		&l.AcceptedAt: accepted, &l.EndedAt: ended} {
 		if from != nil {
 			*into = *from
 		}

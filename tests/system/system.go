@@ -101,6 +101,12 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	return start(t, &System{t: t, StateDir: t.TempDir(), clock: clock.Real()}, binary, before...)
 }
 
+// StartWith is Start with further settings ("NAME=value").
+func StartWith(t testing.TB, settings ...string) *System {
+	t.Helper()
+	return start(t, &System{t: t, StateDir: t.TempDir(), clock: clock.Real(), own: settings}, binary)
+}
+
 // start starts one that is prepared: further settings are its own.
 func start(t testing.TB, s *System, program string, before ...func(db *testkit.DB)) *System {
 	t.Helper()
