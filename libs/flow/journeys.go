@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ import (
 type Handler[K, R any] struct {
 	Store         Store[K, R]
 	Subscriptions Subscriptions[K]
+	// Rows are types of events that make rows with keys of their own, where there are none, and change no state: what
+	// queues them. A type is here or in Subscriptions; where it is here, its journey is neither locked nor read.
+	Rows map[string]func(q Queuer, events []Event) error
 	// Reconcile brings records whose state has changed in line with what should be, each once, in the order of their
 	// ids: in memory, and by Row.Emit. What it returns queues the service's own rows, after those of the journeys; nil
 	// where there are none.
@@ -112,12 +116,33 @@ func (s Subscriptions[K]) Apply(state *K, e Event) error {
 
 // Handle is Config.Handle.
 func (h Handler[K, R]) Handle(tx *Tx, batch []Event) func(fresh []Event) error {
-	records := h.Store.Load(tx, Journeys(batch))
+	records := h.Load(tx, batch)
 	return func(fresh []Event) error {
 		emissions, err := h.Apply(tx, tx.Now, records, fresh)
 		tx.emitAll(emissions)
 		return err
 	}
+}
+
+// Load queues the locking of the journeys whose state a batch may change; see Store.Load.
+func (h Handler[K, R]) Load(q Queuer, batch []Event) map[string]*R {
+	return h.Store.Load(q, Journeys(slices.DeleteFunc(slices.Clone(batch), h.makesRows)))
+}
+
+func (h Handler[K, R]) makesRows(e Event) bool { return h.Rows[e.Type] != nil }
+
+// queueRows queues the rows that events make with keys of their own.
+func (h Handler[K, R]) queueRows(q Queuer, fresh []Event) error {
+	for _, typ := range slices.Sorted(maps.Keys(h.Rows)) {
+		of := slices.DeleteFunc(slices.Clone(fresh), func(e Event) bool { return e.Type != typ })
+		if len(of) == 0 {
+			continue
+		}
+		if err := h.Rows[typ](q, of); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Apply applies events to records that have been loaded, and commits those that they changed. A record whose row does
@@ -127,9 +152,15 @@ func (h Handler[K, R]) Apply(q Queuer, now time.Time, records map[string]*R, fre
 		row := h.Store.Row(r)
 		row.Applied, row.Cause = nil, nil
 	}
+	if err := h.queueRows(q, fresh); err != nil {
+		return nil, err
+	}
 	var changed []*R
 	for i := range fresh {
 		e := &fresh[i]
+		if h.makesRows(*e) {
+			continue
+		}
 		r, ok := records[e.Subject]
 		if !ok {
 			return nil, fmt.Errorf("event %s: its journey %q has not been loaded", e.ID, e.Subject)

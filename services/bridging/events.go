@@ -19,7 +19,8 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 }
 
 func (s *Service) handler() flow.Handler[JourneyState, record] {
-	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: subscriptions, Reconcile: s.reconcile}
+	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: subscriptions, Reconcile: s.reconcile,
+		Rows: map[string]func(flow.Queuer, []flow.Event) error{string(schemas.OfferRaised): keepOffers}}
 }
 
 // subscriptions are what each type of event changes of what is known.
@@ -87,7 +88,6 @@ var subscriptions = flow.Table(
 	flow.On(schemas.AppointmentCancelled, func(k *JourneyState, d schemas.AppointmentCancelledData, at int64) {
 		k.appointment(d.Appointment).end(at)
 	}),
-	flow.On(schemas.OfferRaised, func(k *JourneyState, d schemas.OfferRaisedData, _ int64) { k.addOffer(d.Offer) }),
 )
 
 func consent(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
@@ -101,16 +101,15 @@ type effects struct {
 	opened, changed      []Plan
 	scheduled, cancelled []Call
 	moved, finished      []Call
-	placed               []Plan            // with the organisation that the journey is
-	same                 []string          // plans with somebody who makes their calls, and a call that is new or moved
-	offers               map[string]string // of which journeys
+	placed               []Plan   // with the organisation that the journey is
+	same                 []string // plans with somebody who makes their calls, and a call that is new or moved
 	now                  time.Time
 	zone                 *time.Location
 }
 
 // reconcile brings the plans of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer) error {
-	f := effects{now: now, zone: s.zone, offers: map[string]string{}}
+	f := effects{now: now, zone: s.zone}
 	for _, r := range changed {
 		f.reconcile(r)
 	}
@@ -118,7 +117,6 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 }
 
 func (f *effects) store(q flow.Queuer) error {
-	keepOffers(q, f.offers)
 	cancelCalls(q, f.cancelled, f.now)
 	placePlans(q, f.placed)
 	finishCalls(q, f.finished, f.now)
@@ -136,13 +134,6 @@ func (f *effects) store(q flow.Queuer) error {
 
 // reconcile asks the rules about one journey and gathers what follows.
 func (f *effects) reconcile(r *record) {
-	for _, e := range r.Applied {
-		if e.Type == string(schemas.OfferRaised) {
-			for _, offer := range r.State.Offers {
-				f.offers[offer] = r.Journey
-			}
-		}
-	}
 	c := reconcile(&r.State, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), f.zone)
 	if c.Open != nil {
 		r.Plan = c.Open

@@ -218,17 +218,23 @@ func storeKnows(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, 
 	return err
 }
 
-// keepOffers queues which journeys offers are of.
-func keepOffers(q flow.Queuer, offers map[string]string) {
-	if len(offers) == 0 {
-		return
+// keepOffers queues which journeys offers are of that were raised: help may be asked from them.
+func keepOffers(q flow.Queuer, raised []flow.Event) error {
+	journeys := map[string]string{}
+	for _, e := range raised {
+		d, err := flow.Decode[schemas.OfferRaisedData](e)
+		if err != nil {
+			return err
+		}
+		journeys[d.Offer] = e.Subject
 	}
-	ids, journeys := slices.Sorted(maps.Keys(offers)), []string{}
-	for _, id := range ids {
-		journeys = append(journeys, offers[id])
+	var ids, of []string
+	for _, id := range slices.Sorted(maps.Keys(journeys)) {
+		ids, of = append(ids, id), append(of, journeys[id])
 	}
 	q.Queue(`insert into offer (id, journey) select id, journey from unnest($1::uuid[], $2::uuid[]) as n(id, journey)
-		on conflict do nothing`, ids, journeys)
+		on conflict do nothing`, ids, of)
+	return nil
 }
 
 // flushed is flow.Tx as far as raising a request needs it.

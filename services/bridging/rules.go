@@ -18,8 +18,6 @@ type JourneyState struct {
 	Waits map[string]bool `json:"waits,omitempty"`
 	// Gap says that nothing statutory was open: whoever falls between services is between them as much as who waits.
 	Gap bool `json:"gap,omitempty"`
-	// Offers are those of follow-up sessions, sorted.
-	Offers []string `json:"offers,omitempty"`
 	// Appointments are the sessions that others have planned, by their ids.
 	Appointments map[string]*Appointment `json:"appointments,omitempty"`
 	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
@@ -59,13 +57,6 @@ func (k *JourneyState) addWaits(services ...string) {
 			k.Waits = map[string]bool{}
 		}
 		k.Waits[service] = true
-	}
-}
-
-// addOffer takes in that an offer is of this journey: help may be asked from it.
-func (k *JourneyState) addOffer(id string) {
-	if at, found := slices.BinarySearch(k.Offers, id); !found {
-		k.Offers = slices.Insert(slices.Clone(k.Offers), at, id)
 	}
 }
 

@@ -3,6 +3,7 @@
 package flowtest
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ type Service[K, R any] struct {
 func (s Service[K, R]) Deliver(at time.Time, events ...flow.Event) (emitted []flow.Emission, err error) {
 	var records map[string]*R
 	err = testkit.TwoTrips(s.Pool,
-		func(reads *pgx.Batch) { records = s.Handler.Store.Load(reads, flow.Journeys(events)) },
+		func(reads *pgx.Batch) { records = s.Handler.Load(reads, events) },
 		func(writes *pgx.Batch) (err error) {
 			emitted, err = s.Handler.Apply(writes, at, records, events)
 			return err
@@ -136,11 +137,20 @@ func (s Service[K, R]) EachAgainChangesNothing(t *testing.T, now time.Time, exam
 // Understands: every type that is subscribed to has its line, whose data may leave out anything, and no other has one.
 func (s Service[K, R]) Understands(t *testing.T, types []string) {
 	for _, typ := range types {
-		if err := s.Handler.Subscriptions.Apply(new(K), flow.Event{Type: typ, Data: []byte(`{}`)}); err != nil {
+		e := flow.Event{Type: typ, Data: []byte(`{}`)}
+		rows, stateless := s.Handler.Rows[typ]
+		if stateless {
+			if err := rows(&pgx.Batch{}, []flow.Event{e}); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if err := s.Handler.Subscriptions.Apply(new(K), e); err != nil {
 			t.Error(err)
 		}
 	}
-	for typ := range s.Handler.Subscriptions {
+	for _, typ := range slices.Concat(slices.Collect(maps.Keys(s.Handler.Subscriptions)),
+		slices.Collect(maps.Keys(s.Handler.Rows))) {
 		if !slices.Contains(types, typ) {
 			t.Errorf("%s has a line, and is not subscribed to", typ)
 		}
