@@ -13,6 +13,8 @@ const (
 	mailAsks    = "asks"    // something waits for an answer
 	mailChanged = "changed" // nobody is asked any more, or not at that time
 	mailDigest  = "digest"  // all that waits, once a day
+
+	mailAnswered = "answered" // an answer has come: one of what has changed
 )
 
 // States of a mail beside stateWaiting and stateGivenUp.
@@ -39,9 +41,19 @@ const (
 	usualRing  = 24 * time.Hour
 )
 
-// mailedChanges are the types that are mailed though they ask for nothing: who was asked is told that nobody waits.
+// mailedChanges are the types that are mailed though they ask for nothing: who was asked is told that nobody waits, and
+// that an answer has come, whoever gave it: a link may have been given on.
 func mailedChanges() []string {
-	return []string{string(schemas.OfferPaused), string(schemas.OfferWithdrawn), string(schemas.AppointmentCancelled)}
+	return []string{string(schemas.OfferPaused), string(schemas.OfferWithdrawn), string(schemas.AppointmentCancelled),
+		string(schemas.OfferAccepted), string(schemas.OfferDeclined)}
+}
+
+// says is what a mail is for, as its text says it.
+func (l letter) says() string {
+	if l.Type == schemas.OfferAccepted || l.Type == schemas.OfferDeclined {
+		return mailAnswered
+	}
+	return l.Kind
 }
 
 // stillAsks says whether a mail about an offer is still to go, as things stand: nothing stops it, the offer stands, and
@@ -57,16 +69,18 @@ func (k *JourneyState) stillAsks(offer, partner string, typ schemas.Type) bool {
 // mailText is what a mail says: that something waits, by when, and a link; nothing of anybody.
 func mailText(kind string, by time.Time, link string) (subject, text string) {
 	subject, first := "Something waits for you", "Something waits for your answer."
-	if kind == mailChanged {
+	then := "Please look."
+	switch {
+	case kind == mailChanged:
 		subject, first = "Something has changed", "Something that you were told of has changed."
+	case kind == mailAnswered:
+		subject, first = "Your answer has come", "An answer from your organisation has come."
+		then = "If it was a mistake, please look soon: it can be taken back for a while."
+	case !by.IsZero():
+		then = "Please look by " + by.Format("Monday 2 January 2006, 15:04") + "."
 	}
 	var b strings.Builder
-	b.WriteString(first + "\r\n")
-	if kind != mailChanged && !by.IsZero() {
-		b.WriteString("Please look by " + by.Format("Monday 2 January 2006, 15:04") + ".\r\n")
-	} else {
-		b.WriteString("Please look.\r\n")
-	}
+	b.WriteString(first + "\r\n" + then + "\r\n")
 	b.WriteString("\r\n" + link + "\r\n\r\n")
 	b.WriteString("This message says no more on purpose. Nobody reads answers to it.\r\n" +
 		"If it is not for you, please delete it.\r\n")

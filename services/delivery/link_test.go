@@ -123,3 +123,29 @@ func TestALinkOpensItsOfferUntilItsTimeToTheGatewayAlone(t *testing.T) {
 		t.Errorf("%d links are kept for ever", n)
 	}
 }
+
+// TestAnAnswerIsConfirmedToThePartnersContact: a link may have been given on, so that whoever is mailed hears that an
+// answer has come, with a link by which it is taken back; the mail does not say which answer.
+func TestAnAnswerIsConfirmedToThePartnersContact(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.byMail()
+	m.post()
+	accepted, first := m.offers(m.partner)
+	declined, second := m.offers(m.partner)
+	m.comes(mailSent, 2)
+	m.hears(accepted, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: first, Partner: m.partner})
+	m.hears(declined, schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: second, Reason: "no-place"})
+	m.comes(mailSent, 4)
+	for _, one := range m.posted()[2:] {
+		_, link, found := strings.Cut(one.Text, "https://footbridge.example/p/")
+		if one.Subject != "Your answer has come" || one.To != deskAddress || !found || len(strings.Fields(link)[0]) != 26 {
+			t.Errorf("it is confirmed to %s by %q: %s", one.To, one.Subject, one.Text)
+		}
+		for _, never := range []string{first, second, "no-place", "accept", "declin", "yes"} {
+			if strings.Contains(strings.ToLower(one.Text), never) {
+				t.Errorf("the mail says %q: %s", never, one.Text)
+			}
+		}
+	}
+}

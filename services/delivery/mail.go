@@ -138,7 +138,7 @@ func (s *Service) address(tx *flow.Tx, all []letter) (sending []letter, over []s
 		if l.Event != "" {
 			events = append(events, l.Event)
 		}
-		l.Subject, l.Text = mailText(l.Kind, by, s.linkFor(tx, l, records))
+		l.Subject, l.Text = mailText(l.says(), by, s.linkFor(tx, l, records))
 		sending = append(sending, l)
 	}
 	noteGiven(tx, events, tx.Now)
