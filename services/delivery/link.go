@@ -2,31 +2,24 @@ package delivery
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
-	"strings"
 	"time"
 
 	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
+	"footbridge/libs/written"
 )
 
 // A link lets whoever holds it answer one offer of one partner, without an account: what stands in the mail is a token,
 // and its hash is all that is kept.
 
-// tokenBytes make a token that cannot be guessed: 130 bits, in 26 characters.
-const tokenBytes = 16
-
-// tokenLetters are digits and letters without i, l, o and u, in one case: a token can be read out, and typed.
-var tokenLetters = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+// tokenLength is 130 bits: nobody guesses one.
+const tokenLength = 26
 
 // mint makes a link to one offer for its partner, which opens until a time, and returns its token. It is to go into the
 // mail and nowhere else. linkUntil says how long a link is of use.
 func (s *Service) mint(tx *flow.Tx, offer, partner string, until time.Time) (token string) {
-	random := make([]byte, tokenBytes)
-	_, _ = rand.Read(random) // never fails: it ends the program instead
-	token = tokenLetters.EncodeToString(random)
+	token = written.NewCode(tokenLength)
 	saveLink(tx, hashToken(token), offer, partner, tx.Now, until)
 	return token
 }
@@ -50,11 +43,8 @@ func linkUntil(o *Offer, zone *time.Location) (until time.Time, ok bool) {
 	return (last + 1).At(0, 0, zone), true
 }
 
-// hashToken is the hash under which a link is kept. A token counts as it was read out or typed: in any case, with what
-// is easily taken for another character, with blanks and hyphens, and with the full stop of a sentence after it.
+// hashToken is the hash under which a link is kept, however its token was read out or typed.
 func hashToken(token string) []byte {
-	sum := sha256.Sum256([]byte("link " + asTyped.Replace(strings.ToLower(token))))
+	sum := sha256.Sum256([]byte("link " + written.Code(token)))
 	return sum[:]
 }
-
-var asTyped = strings.NewReplacer("i", "1", "l", "1", "o", "0", " ", "", "-", "", ".", "", "\u00a0", "")

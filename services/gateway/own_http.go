@@ -152,8 +152,6 @@ var itself = principal.Principal{Organisation: Name, Role: string(schemas.Servic
 func (g *Gateway) askIntake(ctx context.Context, path string, body, into any) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.config.Timeout)
 	defer cancel()
-	itself := principal.Principal{Organisation: schemas.Gateway, Role: string(schemas.ServiceItself),
-		Subject: schemas.Gateway}
 	status, err := g.exchange(ctx, itself, schemas.Intake, http.MethodPost, path, body, into)
 	switch {
 	case err != nil:

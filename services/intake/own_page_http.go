@@ -17,6 +17,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 	"footbridge/services/intake/record"
 )
@@ -196,8 +197,7 @@ func (s *Service) givePage(tx *flow.Tx, who principal.Principal, sub *subjectOf,
 	if err != nil {
 		return page, err
 	}
-	plain, _ := record.ReadOwnPageCode(code)
-	kept, err := s.vault.Lookup("own-page", plain)
+	kept, err := s.vault.Lookup("own-page", written.Code(code))
 	if err != nil {
 		return page, err
 	}
@@ -269,8 +269,7 @@ func sessionHash(session string) []byte {
 
 // tryPage finds the page that code and word open, or nil. A wrong word is counted.
 func (s *Service) tryPage(tx *flow.Tx, who principal.Principal, tried schemas.OwnPageTried) (*storedPage, error) {
-	code, _ := record.ReadOwnPageCode(tried.Code)
-	hash, err := s.vault.Lookup("own-page", code)
+	hash, err := s.vault.Lookup("own-page", written.Code(tried.Code))
 	if err != nil {
 		return nil, err
 	}

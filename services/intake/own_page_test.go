@@ -11,6 +11,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 	"footbridge/services/intake/record"
 )
@@ -29,7 +30,7 @@ func (p *process) give(t testing.TB, who principal.Principal, journey string, he
 	if err := json.Unmarshal([]byte(answer), &shown); err != nil || shown.State != "stands" {
 		t.Fatalf("given %s: %v", answer, err)
 	}
-	if code, ok := record.ReadOwnPageCode(shown.Code); !ok || len(code) != 12 {
+	if len(written.Code(shown.Code)) != 12 {
 		t.Fatalf("the code is %q", shown.Code)
 	}
 	return shown.Code
@@ -103,8 +104,7 @@ func TestACodeAndAWordOpenAPageAndNothingElseDoes(t *testing.T) {
 		p.must(t, http.StatusForbidden, who, "POST", "/api/own-page/open", `{"code":"`+code+`","word":"blue kettle"}`)
 		p.must(t, http.StatusForbidden, who, "POST", "/api/own-page/session", `{"session":"`+session+`"}`)
 	}
-	plain, _ := record.ReadOwnPageCode(code)
-	p.canariesIn(t, []string{"own_page", "idempotency", "outbox", "access_log"}, code, plain, "kettle", session)
+	p.canariesIn(t, []string{"own_page", "idempotency", "outbox", "access_log"}, code, written.Code(code), "kettle", session)
 }
 
 func TestASessionOfAPageEndsSoonAndAtOnceWhereItIsLeft(t *testing.T) {

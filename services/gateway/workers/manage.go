@@ -10,6 +10,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -200,12 +201,12 @@ func (s *Workers) insert(ctx context.Context, tx pgx.Tx, p principal.Principal, 
 
 // code gives a worker a new code; one given before is none any more.
 func (s *Workers) code(ctx context.Context, tx pgx.Tx, id string) (Told, error) {
-	code, until := randomCode(codeLength), s.clock.Now().Add(codeLasts)
+	code, until := written.NewCode(codeLength), s.clock.Now().Add(codeLasts)
 	hash, err := s.cfg.Vault.Lookup(forCode, id, code)
 	if err != nil {
 		return Told{}, err
 	}
-	return Told{id, shownCode(code), until}, setCode(ctx, tx, id, hash, &until)
+	return Told{id, written.InFours(code), until}, setCode(ctx, tx, id, hash, &until)
 }
 
 // change does something about one worker of a partner, under their lock.

@@ -13,9 +13,7 @@ import (
 const rolePartner = string(schemas.Partner)
 
 const (
-	// alphabet has no characters that look alike, in one case.
-	alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-	// tokenLength is 158 bits, codeLength 39: nobody guesses a code in the few tries there are.
+	// tokenLength is 160 bits, codeLength 40: nobody guesses a code in the few tries there are.
 	tokenLength, codeLength = 32, 8
 
 	// linkLasts is from asking; pendingLasts from using the link, and from the second factor for changing one's own.
@@ -35,25 +33,6 @@ const (
 	// mostWorkers of one partner, mostPasskeys of one worker.
 	mostWorkers, mostPasskeys = 200, 10
 )
-
-// readCode is a code as it was written down: in any case, with blanks and hyphens.
-func readCode(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || r == '-' {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, text)
-}
-
-// shownCode is a code as it is read out: in groups of four.
-func shownCode(code string) string {
-	var groups []string
-	for len(code) > 4 {
-		groups, code = append(groups, code[:4]), code[4:]
-	}
-	return strings.Join(append(groups, code), "-")
-}
 
 func isDigits(code string) bool { return len(code) == 6 && strings.Trim(code, "0123456789") == "" }
 

@@ -17,6 +17,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
+	"footbridge/libs/written"
 )
 
 // ErrOver says that a sign-in is over: its link was used, or is too old, or there were too many wrong codes. The same
@@ -48,7 +49,7 @@ func (s *Workers) Ask(ctx context.Context, mail string) error {
 func (s *Workers) Open(ctx context.Context, linked string) (pending string, err error) {
 	pending, hash := token()
 	err = s.within(ctx, func(tx pgx.Tx) error {
-		_, found, err := useLink(ctx, tx, hashOf(readCode(linked)), hash, s.clock.Now())
+		_, found, err := useLink(ctx, tx, hashOf(written.Code(linked)), hash, s.clock.Now())
 		return overUnless(found, err)
 	})
 	return pending, err
@@ -110,7 +111,7 @@ type Begin func(tx pgx.Tx, p principal.Principal) error
 // Code takes six digits of an authenticator, or a code that was told by voice. begin is called when it is right, in the
 // same transaction, so that nobody who leaves at this moment has a session.
 func (s *Workers) Code(ctx context.Context, pending, code string, begin Begin) (ready bool, err error) {
-	code = readCode(code)
+	code = written.Code(code)
 	return s.proof(ctx, pending, begin, func(tx pgx.Tx, _ signInRow, w sealed) (proven, error) {
 		if isDigits(code) {
 			step, right, err := s.digits(w, code)
@@ -349,7 +350,7 @@ func (s *Workers) AddAuthenticator(ctx context.Context, pending, code string) er
 	}
 	return s.proved(ctx, pending, func(tx pgx.Tx, in signInRow, w sealed) error {
 		now := s.clock.Now()
-		step, right, err := matching(key.Secret(), readCode(code), 0, now)
+		step, right, err := matching(key.Secret(), written.Code(code), 0, now)
 		if err != nil {
 			return err
 		}

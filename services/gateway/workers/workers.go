@@ -18,7 +18,6 @@ package workers
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -35,6 +34,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
+	"footbridge/libs/written"
 )
 
 // Letter is a mail to one worker. It says that a sign-in waits, and nothing about anybody else.
@@ -111,26 +111,13 @@ func (s *Workers) Passkeys(host string) bool {
 
 // token is a new random token as it is written in a link, and its hash.
 func token() (text string, hash []byte) {
-	text = randomCode(tokenLength)
+	text = written.NewCode(tokenLength)
 	return text, hashOf(text)
 }
 
 func hashOf(text string) []byte {
 	sum := sha256.Sum256([]byte(text))
 	return sum[:]
-}
-
-// randomCode draws characters of the alphabet, each as likely as any other.
-func randomCode(length int) string {
-	text := make([]byte, 0, length)
-	var b [1]byte
-	for len(text) < length {
-		_, _ = rand.Read(b[:]) // never fails
-		if int(b[0]) < 256/len(alphabet)*len(alphabet) {
-			text = append(text, alphabet[int(b[0])%len(alphabet)])
-		}
-	}
-	return string(text)
 }
 
 // Of what is hashed by the vault.

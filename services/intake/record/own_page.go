@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/base32"
 	"strings"
 	"time"
 	"unicode"
@@ -23,8 +22,8 @@ const (
 	// A session ends after so long without a request, and at the latest after so long.
 	OwnPageIdle, OwnPageSession = 10 * time.Minute, 30 * time.Minute
 
-	// codeBytes make 60 bits: 12 characters of 5 bits, of which the last 4 bits of the bytes are not used.
-	codeBytes, codeLength     = 8, 12
+	// codeLength is 60 bits.
+	codeLength                = 12
 	shortestWord, longestWord = 4, 40
 )
 
@@ -35,35 +34,9 @@ const (
 	StoppedGuessed  = "word-tries" // too many wrong words
 )
 
-// codes are written in Crockford's alphabet, which has no look-alikes, and read in any case.
-var codes = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
-
-// OwnPageCode writes 60 random bits as they stand on the paper: three groups of four.
+// OwnPageCode writes 60 random bits as they stand on the paper: three groups of four, in capitals.
 func OwnPageCode(random []byte) string {
-	text := codes.EncodeToString(random[:codeBytes])[:codeLength]
-	return text[:4] + "-" + text[4:8] + "-" + text[8:]
-}
-
-// ReadOwnPageCode reads a code however it was typed: in any case, with or without its hyphens, O for 0, I or L for 1.
-func ReadOwnPageCode(typed string) (code string, ok bool) {
-	var b strings.Builder
-	for _, r := range strings.ToUpper(typed) {
-		switch {
-		case unicode.IsSpace(r) || strings.ContainsRune("-–—.", r):
-			continue
-		case r == 'O':
-			r = '0'
-		case r == 'I' || r == 'L':
-			r = '1'
-		}
-		b.WriteRune(r)
-		if b.Len() > codeLength {
-			return "", false
-		}
-	}
-	code = b.String()
-	_, err := codes.DecodeString(code + "0")
-	return code, len(code) == codeLength && err == nil
+	return strings.ToUpper(written.InFours(written.CodeOf(random, codeLength)))
 }
 
 // ReadOwnPageWord reads a word however it was typed: letters and digits alone, in small letters.
