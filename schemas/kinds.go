@@ -109,6 +109,7 @@ var kinds = compile(map[string]Kind{
 		FlagNoSafeChannel, FlagUnplaced),
 	"safe-channel":    oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":          oneOf("yes", "no", "not-known"),
+	"paper":           oneOf("letter", "slip"),
 	"own-page-matter": oneOf(OwnPageNo, OwnPageTries),
 	"contact-question": oneOf("phone", "email", "address", "record", "answer", "no-safe-channel",
 		"too-many-must-not-know"),

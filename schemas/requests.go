@@ -98,6 +98,12 @@ type OwnPageRecord struct {
 	Stop bool `json:"stop,omitempty"`
 }
 
+// LetterPrinted is the body of POST /api/journeys/{id}/letter.
+type LetterPrinted struct {
+	// What was printed.
+	Kind string `json:"kind" is:"paper"`
+}
+
 // OwnPageTried is the body of POST /api/own-page/open: a code and a word, as they were typed.
 type OwnPageTried struct {
 	Code string `json:"code"`

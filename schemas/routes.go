@@ -186,6 +186,8 @@ var routes = []Route{
 	{"POST", "/api/journeys/{id}/own-page", Intake, planning, false,
 		"Gives a person who wants one a page of their own, by a code that is told in this answer alone and a word that " +
 			"they chose, for 30 days; or stops it (stop). The person may stop theirs."},
+	{"POST", "/api/journeys/{id}/letter", Intake, teams, false,
+		"Keeps that a letter or slip was printed to be handed to the person: who did so, when. The person can read it."},
 	{"POST", "/api/journeys/{id}/facts", Intake, staff, false,
 		"Records facts that somebody asked for, and which the person would rather not say; every service is looked " +
 			"at anew."},

@@ -162,6 +162,11 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		}
 		http.ServeFile(w, r, filepath.Join("testdata", "call-person.json"))
 	})
+	s.mux.HandleFunc("GET /api/journeys/"+firstID+"/own-page", func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"state": "stands", "endsAt": now.AddDate(0, 0, 20)})
+	})
+	given := recorded("own-page.json")
+	s.mux.HandleFunc("POST /api/journeys/{id}/own-page", given)
 	s.mux.HandleFunc("POST /api/steps/{id}/{change}", record)
 	s.mux.HandleFunc("POST /api/journeys/{id}/{change}", record)
 	s.mux.HandleFunc("GET /api/messages", func(w http.ResponseWriter, r *http.Request) {
@@ -344,6 +349,9 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 			nurse).Body.String(),
 		"help-on-call": f.page(t, "/help/"+helpID, guide),
 		"start":        f.page(t, "/", DevChoices()[7].Principal),
+		"paper":        f.page(t, "/journeys/"+firstID+"/paper", nurse),
+		"paper-letter": f.ask(t, "POST", "/journeys/"+firstID+"/paper", letterAnswers(), nurse).Body.String(),
+		"paper-code":   f.ask(t, "POST", "/journeys/"+firstID+"/paper", codeAnswers(), nurse).Body.String(),
 		"person-code":  f.page(t, "/y", principal.Principal{}),
 		"person-tried": f.ask(t, "POST", "/y", url.Values{}, principal.Principal{}).Body.String(),
 		"person-next":  f.page(t, "/y", themselves),
@@ -373,7 +381,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
 		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help",
-		"person-code", "person-next", "person-more"} {
+		"person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")

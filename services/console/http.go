@@ -39,7 +39,8 @@ type problemView struct{ Words, Anchor string }
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
 	"calls", "call", "called", "offers", "offer", "partner", "help",
 	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received",
-	"link", "link-undone", "no-link", "person-code", "person-next", "person-more"}
+	"link", "link-undone", "no-link", "person-code", "person-next", "person-more",
+	"paper"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10

@@ -159,7 +159,8 @@ func (s *Console) lookWords(l look) string {
 // seesWords say what somebody saw.
 var seesWords = map[string]string{"all": "your name and how to reach you", "partner": "your name and how to reach you",
 	"consent": "what you said yes and no to", "nothing": "nothing",
-	"gave-own-page": "gave you the code for this page", "printed-letter": "printed a letter for you"}
+	"gave-own-page": "gave you the code for this page", "printed-letter": "printed a letter for you",
+	"printed-slip": "printed a slip for you"}
 
 // personSays does what the person says. A form that was sent when the session was over does nothing, and asks for the
 // code again; help that was asked for then is not said to be on its way.

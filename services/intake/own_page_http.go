@@ -31,6 +31,7 @@ func (s *Service) ownPageRoutes() map[string]httpx.Handler {
 	return map[string]httpx.Handler{
 		"GET /api/journeys/{id}/own-page":  s.getOwnPage,
 		"POST /api/journeys/{id}/own-page": s.postOwnPage,
+		"POST /api/journeys/{id}/letter":   s.postLetter,
 		"POST /api/own-page/open":          s.openOwnPage,
 		"POST /api/own-page/session":       s.sessionOfOwnPage,
 		"POST /api/own-page/leave":         s.leaveOwnPage,
@@ -213,6 +214,44 @@ func (s *Service) givePage(tx *flow.Tx, who principal.Principal, sub *subjectOf,
 
 // SeesOwnPage is how giving somebody a page is kept beside the looks at who they are: the person can read it.
 const SeesOwnPage = "gave-own-page"
+
+// SeesLetter is how a printed letter is kept beside the looks at who they are, and SeesSlip a slip.
+const SeesLetter, SeesSlip = "printed-letter", "printed-slip"
+
+// postLetter keeps who printed what for the person, and when. Nothing is printed for somebody who may not be told yet.
+func (s *Service) postLetter(w http.ResponseWriter, r *http.Request) error {
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	printed, body, err := httpx.ReadJSON[schemas.LetterPrinted](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	if faults := schemas.Validate(printed); len(faults) > 0 {
+		return unprocessable("What was printed is not as expected: see errors.").With("errors", faults)
+	}
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		sub, err := s.lockSubject(tx, who, journey)
+		if err != nil {
+			return 0, nil, err
+		}
+		holder, err := sub.holder(tx, who)
+		if err != nil {
+			return 0, nil, err
+		}
+		if fault := record.MayHaveLetter(holder); fault != "" {
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "%s", fault)
+		}
+		sees := SeesLetter
+		if printed.Kind == "slip" {
+			sees = SeesSlip
+		}
+		s.storeAccess(tx, who, sub, sees, "", "", tx.Now)
+		return http.StatusOK, map[string]any{"journey": journey, "kind": printed.Kind, "printedAt": tx.Now.In(s.zone)},
+			nil
+	})
+}
 
 // doesNotOpen is the one answer to whatever does not open.
 func doesNotOpen() *httpx.Problem {

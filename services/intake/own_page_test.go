@@ -322,3 +322,23 @@ func TestWhatIsSaidOnThePageIsAskedAgainAndReplacesNothing(t *testing.T) {
 	}
 	p.canariesIn(t, []string{"outbox", "own_page", "idempotency"}, "900777", "some more", "an uncle")
 }
+
+// Who printed what is kept where the person reads who looked, and nothing is printed where nobody may be told yet.
+func TestWhoPrintedALetterIsKeptAndReadByThePerson(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	child, _ := p.discharge(t, "V2", "L2", "2012-04-01")
+	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
+	for range 2 {
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/letter", `{"kind":"letter"}`,
+			"Idempotency-Key", "k1")
+	}
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/journeys/"+journey+"/letter", `{"kind":"poster"}`)
+	p.must(t, http.StatusForbidden, own, "POST", "/api/journeys/"+journey+"/letter", `{"kind":"letter"}`)
+	p.must(t, http.StatusConflict, liaison, "POST", "/api/journeys/"+child+"/letter", `{"kind":"slip"}`)
+	read := p.must(t, http.StatusOK, own, "GET", "/api/people/"+person+"/access", "")
+	if strings.Count(read, SeesLetter) != 1 || !strings.Contains(read, string(schemas.SendingTeam)) {
+		t.Errorf("the person reads %s", read)
+	}
+}

@@ -44,6 +44,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/assessment":    `{"holder":"team:ed-liaison","on":"DAY"}`,
 	"POST /api/journeys/{id}/first-contact": `{"within":"48"}`,
 	"POST /api/journeys/{id}/summary":       `{"words":"what they would like known"}`,
+	"POST /api/journeys/{id}/letter":        `{"kind":"slip"}`,
 	"POST /api/journeys/{id}/own-page":      `{"stop":true}`,
 	"POST /api/journeys/{id}/retold":        `{"to":"gp"}`,
 	"POST /api/journeys/{id}/asked":         `{"service":"OTHER"}`,

@@ -105,7 +105,7 @@ type OwnPageHolder struct {
 func MayHaveOwnPage(h OwnPageHolder) string {
 	switch {
 	case h.Erased, h.Deceased:
-		return "There can be no page: what was kept of the person is gone, or a death was reported."
+		return "There is nothing to hand out: what was kept of the person is gone, or a death was reported."
 	case h.Unplaced:
 		return "It is not agreed which organisation this came from. Place it first."
 	case h.Doubtful:
@@ -119,6 +119,13 @@ func MayHaveOwnPage(h OwnPageHolder) string {
 			"who answers for themselves."
 	}
 	return ""
+}
+
+// MayHaveLetter says why nothing is printed for somebody, or nothing. What they are handed shows less than a page does,
+// so that a doubt about whose record it is stops it, and who answers for them does not.
+func MayHaveLetter(h OwnPageHolder) string {
+	h.Guard.Answers = ""
+	return MayHaveOwnPage(h)
 }
 
 // SessionHolds says whether a session that began and was last used at these times holds.
