@@ -10,8 +10,8 @@ const (
 	SendersKey    = "sender"
 )
 
-// ServiceItself is the role in which a service speaks for itself. No route of the table is open to it; what services ask
-// of one another as themselves stands beside the table (OpenLink, BetweenServices).
+// ServiceItself is the role in which a service speaks for itself. No route of the table is open to it; what services
+// ask of one another as themselves stands beside the table (OpenLink, BetweenServices).
 const ServiceItself Role = "service"
 
 // MayAssert says whether the holder of a key may say to audience, a service, that somebody of a role is asking.

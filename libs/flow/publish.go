@@ -86,7 +86,8 @@ type apiError struct {
 	Description string `json:"description"`
 }
 
-// readAck reads the broker's answer. Nearly all say a stream and a sequence alone; that form is read without the decoder.
+// readAck reads the broker's answer. Nearly all say a stream and a sequence alone; that form is read without the
+// decoder.
 func readAck(data []byte) (ack pubAck, err error) {
 	if seq, ok := plainAck(data); ok {
 		return pubAck{Seq: seq}, nil

@@ -90,8 +90,8 @@ func paperForms(entered url.Values, matters map[string]string) (print, own []que
 		some("checked", "Does it work?", "", option{Code: "yes", Words: "I rang it today, and somebody answered"}),
 	}
 	own = []question{
-		text("word", "A word that they choose", "They keep it in mind: it is not on the paper. Not a name, a number or "+
-			"a date of theirs.").short(20),
+		text("word", "A word that they choose", "They keep it in mind: it is not on the paper. Not a name, a number "+
+			"or a date of theirs.").short(20),
 		some("wanted", "Do they want a page of their own?", "", option{Code: "yes", Words: "Yes, they said so"}),
 		some("safe", "Is it safe for them to have the paper?", "Somebody at home may find it.",
 			option{Code: "yes", Words: "Yes, they said so"}),

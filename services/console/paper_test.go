@@ -29,8 +29,8 @@ func printed(t *testing.T, page string) string {
 	return paper
 }
 
-// What is on the paper names nobody, no hospital and no reason; it says the step, the day and the number, and it is kept
-// who printed it before it is shown.
+// What is on the paper names nobody, no hospital and no reason; it says the step, the day and the number, and it is
+// kept who printed it before it is shown.
 func TestWhatIsPrintedIsNeutralAndKept(t *testing.T) {
 	t.Parallel()
 	f := start(t)
@@ -58,8 +58,8 @@ func TestWhatIsPrintedIsNeutralAndKept(t *testing.T) {
 		f := start(t)
 		entered := letterAnswers()
 		entered.Del(missing)
-		if w := f.ask(t, "POST", "/journeys/"+firstID+"/paper", entered, nurse); w.Code != http.StatusUnprocessableEntity ||
-			len(f.services.changes) > 0 {
+		w := f.ask(t, "POST", "/journeys/"+firstID+"/paper", entered, nurse)
+		if w.Code != http.StatusUnprocessableEntity || len(f.services.changes) > 0 {
 			t.Errorf("without %s: %d, %q", missing, w.Code, f.services.changes)
 		}
 	}
@@ -80,12 +80,13 @@ func TestACodeIsOnThePaperAndItsWordIsNot(t *testing.T) {
 		f := start(t)
 		entered := codeAnswers()
 		entered.Del(missing)
-		if w := f.ask(t, "POST", "/journeys/"+firstID+"/paper", entered, nurse); w.Code != http.StatusUnprocessableEntity ||
-			len(f.services.changes) > 0 {
+		w := f.ask(t, "POST", "/journeys/"+firstID+"/paper", entered, nurse)
+		if w.Code != http.StatusUnprocessableEntity || len(f.services.changes) > 0 {
 			t.Errorf("without %s: %d, %q", missing, w.Code, f.services.changes)
 		}
 	}
-	f.services.refuse = httpx.NewProblem(http.StatusConflict, "First a young people's clinician records who may be asked.")
+	f.services.refuse = httpx.NewProblem(http.StatusConflict,
+		"First a young people's clinician records who may be asked.")
 	if w := f.ask(t, "POST", "/journeys/"+firstID+"/paper", codeAnswers(), nurse); w.Code != http.StatusConflict ||
 		!strings.Contains(w.Body.String(), "clinician records who may be asked") {
 		t.Errorf("a refusal is shown as %d %s", w.Code, w.Body)

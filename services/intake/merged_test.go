@@ -176,7 +176,8 @@ func TestALegalHoldIsNotLiftedByWayOfAMergedRecord(t *testing.T) {
 }
 
 // A merge that a hospital reports is no human's word: a no of the other record holds a yes, so that nobody acts on it
-// and nothing ends by it. It counts once a human has confirmed that they are one person, and is gone once that is undone.
+// and nothing ends by it. It counts once a human has confirmed that they are one person, and is gone once that is
+// undone.
 func TestANoOfARecordThatNobodyConfirmedHoldsAYesAndEndsNothing(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ path, want string }{

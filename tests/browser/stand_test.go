@@ -117,7 +117,8 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux.HandleFunc("GET /api/journeys", s.example(t, "journeys.json"))
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/doors", s.example(t, "doors.json"))
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/consent", func(w http.ResponseWriter, r *http.Request) {
-		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"clinicianFirst": true})
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"clinicianFirst": true, "consent": []map[string]string{
+			{"purpose": "follow-up", "state": "given"}, {"purpose": "bridging", "state": "not-asked"}}})
 	})
 	mux.HandleFunc("GET /api/messages", s.example(t, "waiting.json"))
 	mux.HandleFunc("GET /api/messages/"+heldID, s.held(t))
@@ -125,6 +126,14 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
 	recorded := s.take(http.StatusOK, map[string]any{})
 	s.others(t, mux)
+	mux.HandleFunc("POST /api/own-page/{do}", s.ownPage)
+	mux.HandleFunc("POST /api/journeys/{id}/own-page", func(w http.ResponseWriter, r *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusCreated, map[string]any{"state": "stands", "code": ownCode,
+			"endsAt": halfPastTwo{}.Now().AddDate(0, 0, 30)})
+	})
+	mux.HandleFunc("GET /api/journeys/{id}/own-page", func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"state": "none"})
+	})
 	// the first step ends by the consent, the other by facts
 	mux.HandleFunc("POST /api/journeys/{id}/{record}", func(w http.ResponseWriter, r *http.Request) {
 		who, _ := principal.From(r.Context())

@@ -118,7 +118,8 @@ var stops = []struct {
 
 // TestWhateverStopsContactStopsItInEveryState: a death, a no, a hold, and a merge with somebody who said no that
 // nobody confirmed, at every state of an offer and of a call. Without the clock going on nobody outside reads who the
-// person is, is told of them, or rings; who is about to go is rung; and for days nothing goes out. What is lifted is as before.
+// person is, is told of them, or rings; who is about to go is rung; and for days nothing goes out. What is lifted is
+// as before.
 func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	t.Parallel()
 	c := newCalendar(t)

@@ -103,8 +103,8 @@ type Group struct {
 }
 
 // Consent says how the person's answer to a purpose towards an organisation stands on a local day: what was said to
-// that organisation by name, else what was said to any. A yes beside the no of a merged record that nobody has confirmed
-// is contested.
+// that organisation by name, else what was said to any. A yes beside the no of a merged record that nobody has
+// confirmed is contested.
 func Consent(group Group, answers []Answer, purpose, towards, today string) ConsentState {
 	own := answerOf(answers, purpose, towards, today, append([]string{group.Own}, group.Confirmed...)...)
 	for _, other := range group.Others {
