@@ -205,7 +205,8 @@ func TestANoOfARecordThatNobodyConfirmedHoldsAYesAndEndsNothing(t *testing.T) {
 			if !strings.Contains(shown, `"state":"declined","contested":true`) {
 				t.Errorf("shown %s", shown)
 			}
-			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+tc.path, `{"other":"`+a+`","reason":"compared","confirm":true}`)
+			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+tc.path,
+				`{"other":"`+a+`","reason":"compared","confirm":true}`)
 			if got := p.standing(t, two)["consent"]; got != tc.want {
 				t.Errorf("it stands as %q, want %q", got, tc.want)
 			}

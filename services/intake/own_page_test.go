@@ -104,7 +104,8 @@ func TestACodeAndAWordOpenAPageAndNothingElseDoes(t *testing.T) {
 		p.must(t, http.StatusForbidden, who, "POST", "/api/own-page/open", `{"code":"`+code+`","word":"blue kettle"}`)
 		p.must(t, http.StatusForbidden, who, "POST", "/api/own-page/session", `{"session":"`+session+`"}`)
 	}
-	p.canariesIn(t, []string{"own_page", "idempotency", "outbox", "access_log"}, code, written.Code(code), "kettle", session)
+	p.canariesIn(t, []string{"own_page", "idempotency", "outbox", "access_log"}, code, written.Code(code), "kettle",
+		session)
 }
 
 func TestASessionOfAPageEndsSoonAndAtOnceWhereItIsLeft(t *testing.T) {
