@@ -85,6 +85,8 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		"GET /api/calls/" + callID:                 new("call.json"),
 		"GET /api/partners/" + peersID:             new("partner.json"),
 		"GET /api/partners/" + peersID + "/notice": new("notice.json"),
+		"GET /api/organisations/RXX/going-live":    new("live.json"),
+		"GET /api/outbox-mail":                     new("mail.json"),
 		"GET /api/help/" + helpID:                  new("help.json"),
 		"POST /api/help/{id}/acknowledge":          new("help.json"),
 	} {
@@ -119,8 +121,10 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	record := recorded("")
 	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json",
 		"POST /api/offers/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json",
-		"POST /api/offers/{id}/{change}": "", "PUT /api/partners/{id}/{change}": "", "POST /api/calls/{id}/outcome": "",
-		"POST /api/calls/{id}/claim": "claim.json"} {
+		"POST /api/offers/{id}/{change}": "", "PUT /api/partners/{id}/{change}": "",
+		"DELETE /api/organisations/{id}/going-live": "", "POST /api/organisations/{id}/going-live": "",
+		"POST /api/calls/{id}/outcome": "",
+		"POST /api/calls/{id}/claim":   "claim.json"} {
 		s.mux.HandleFunc(pattern, recorded(file))
 	}
 	s.mux.HandleFunc("GET /api/steps/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -345,6 +349,8 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"offers":       f.page(t, "/offers", peer),
 		"offer":        f.page(t, "/offers/"+offerID, peer),
 		"partner":      f.page(t, "/partners/"+peersID, peer),
+		"going-live":   f.page(t, "/going-live", guide),
+		"outbox-mail":  f.page(t, "/outbox-mail", guide),
 		"help": f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}},
 			nurse).Body.String(),
 		"help-on-call": f.page(t, "/help/"+helpID, guide),
@@ -380,7 +386,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
 	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help",
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help", "going-live", "outbox-mail",
 		"person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
@@ -803,7 +809,8 @@ func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{},
 		"waiting.json": &httpx.List[message]{}, "message.json": &message{},
 		"steps.json": &httpx.List[step]{}, "offer.json": &offer{}, "calls.json": &httpx.List[shortCall]{},
-		"partner.json": &partnerOrganisation{}, "notice.json": &partnerNotice{}, "help.json": &helpAnswer{},
+		"partner.json": &partnerOrganisation{}, "notice.json": &partnerNotice{}, "live.json": &liveState{},
+		"help.json":     &helpAnswer{},
 		"identity.json": &identity{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)

@@ -118,3 +118,27 @@ func named(setting string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", setting, err)
 }
+
+// checkMailSent is doctor's look at mail: whether the server can be reached and lets us in, and what others judge mail
+// from here by.
+func (c *Config) checkMailSent(ctx context.Context) (note string, err error) {
+	if c.SMTPURL == "" {
+		return "no mail is sent, since FOOTBRIDGE_SMTP_URL is empty: partners who want e-mail are rung instead", nil
+	}
+	sender, err := mail.New(c.mail())
+	if err != nil {
+		return "", fmt.Errorf("FOOTBRIDGE_SMTP_URL or FOOTBRIDGE_MAIL_FROM: %w", err)
+	}
+	if err := sender.Reach(ctx); err != nil {
+		return "", fmt.Errorf("the mail server cannot be reached, or does not let us in: %w", err)
+	}
+	notes, err := mail.CheckDomain(ctx, net.DefaultResolver, c.MailFrom, c.MailReturn, c.MailSelector)
+	if c.MailReturnTo == "" {
+		notes = append(notes, "what comes back is not seen, since FOOTBRIDGE_MAIL_RETURN_ADDR is empty")
+	}
+	if len(c.TellTo) == 0 {
+		notes = append(notes, "navigators are told by their steps alone of what did not reach a partner, since "+
+			"FOOTBRIDGE_NAVIGATOR_TOLD is empty")
+	}
+	return strings.Join(notes, "; "), err
+}

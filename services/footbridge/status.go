@@ -264,6 +264,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"where messages come from", c.checkFacilities},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},
+		{"mail", c.checkMailSent},
 		{"broker and streams", func(ctx context.Context) (string, error) { return c.checkBroker(ctx, only) }},
 	} {
 		f := finding{Check: one.what, OK: true}
