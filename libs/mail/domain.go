@@ -66,7 +66,8 @@ func checkSPF(ctx context.Context, dns Resolver, domain string) (note string, er
 		case term == "-all" || term == "~all" || strings.HasPrefix(term, "redirect="):
 			return "", nil
 		case term == "all" || term == "+all":
-			return "", fmt.Errorf("SPF: %s lets everybody send mail for it (%s); end the record with -all", domain, term)
+			return "", fmt.Errorf("SPF: %s lets everybody send mail for it (%s); end the record with -all", domain,
+				term)
 		}
 	}
 	return fmt.Sprintf("SPF: the record of %s does not say what is to become of mail from others; end it with -all",
@@ -88,7 +89,8 @@ func checkDKIM(ctx context.Context, dns Resolver, domain, selector string) error
 		for tag := range strings.SplitSeq(text, ";") {
 			if key, is := strings.CutPrefix(strings.TrimSpace(tag), "p="); is {
 				if strings.TrimSpace(key) == "" {
-					return fmt.Errorf("DKIM: the key at %s has been taken back; publish the one that is signed with", name)
+					return fmt.Errorf("DKIM: the key at %s has been taken back; publish the one that is signed with",
+						name)
 				}
 				return nil
 			}
@@ -114,6 +116,6 @@ func checkDMARC(ctx context.Context, dns Resolver, domain string) (note string, 
 		}
 		return "", nil
 	}
-	return "", fmt.Errorf("DMARC: %s does not say what is to become of forged mail; add a TXT record at _dmarc.%s such as "+
-		"\"v=DMARC1; p=quarantine\"", domain, domain)
+	return "", fmt.Errorf("DMARC: %s does not say what is to become of forged mail; add a TXT record at _dmarc.%s "+
+		"such as \"v=DMARC1; p=quarantine\"", domain, domain)
 }

@@ -35,11 +35,11 @@ func TestWhatOthersJudgeMailByIsLookedAt(t *testing.T) {
 		want     string // in the error, or with a plus sign in the notes
 	}{
 		"all well":                {nil, "s1", ""},
-		"no SPF":                  {zone{"fb.trust.example": {"other"}}, "s1", "SPF: fb.trust.example does not say who"},
+		"no SPF":                  {zone{"fb.trust.example": {"other"}}, "s1", "SPF: fb.trust.example does not say"},
 		"two of them":             {zone{"fb.trust.example": {"v=spf1 -all", "v=spf1 ~all"}}, "s1", "2 records"},
 		"everybody may":           {zone{"fb.trust.example": {"v=spf1 +all"}}, "s1", "lets everybody"},
 		"nothing of others":       {zone{"fb.trust.example": {"v=spf1 mx"}}, "s1", "+does not say what is to become"},
-		"one that only looks so":  {zone{"fb.trust.example": {"v=spf10 -all"}}, "s1", "does not say who"},
+		"one that only looks so":  {zone{"fb.trust.example": {"v=spf10 -all"}}, "s1", "does not say"},
 		"no selector":             {nil, "", "FOOTBRIDGE_MAIL_DKIM_SELECTOR"},
 		"another selector":        {nil, "s2", "no key at s2._domainkey"},
 		"a key that was taken":    {zone{"s1._domainkey.fb.trust.example": {"v=DKIM1; p="}}, "s1", "taken back"},

@@ -70,7 +70,8 @@ func viewLive(l liveState, zone *time.Location) (facts []factView) {
 	for _, one := range []struct {
 		name, by string
 		at       *time.Time
-	}{{"Asked for", l.AskedBy, l.AskedAt}, {"Confirmed", l.ConfirmedBy, l.ConfirmedAt}, {"Turned off", l.OffBy, l.OffAt}} {
+	}{{"Asked for", l.AskedBy, l.AskedAt}, {"Confirmed", l.ConfirmedBy, l.ConfirmedAt},
+		{"Turned off", l.OffBy, l.OffAt}} {
 		if one.at != nil {
 			add(one.name, "By "+one.by+", on "+timeWords(*one.at, zone))
 		}
@@ -145,5 +146,6 @@ func (s *Console) showMailbox(w http.ResponseWriter, r *http.Request) error {
 		one.mailView.At = timeWords(one.At, s.zone)
 		mails = append(mails, one.mailView)
 	}
-	return s.show(w, r, http.StatusOK, "outbox-mail", view{Title: "Mail that was sent", Here: "/outbox-mail", Page: mails})
+	return s.show(w, r, http.StatusOK, "outbox-mail", view{Title: "Mail that was sent", Here: "/outbox-mail",
+		Page: mails})
 }
