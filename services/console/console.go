@@ -130,7 +130,7 @@ func DevChoices(partners ...Partner) []Choice {
 			"a reason that is kept.", at("RYY", schemas.TreatingStaff, "dev-doctor")},
 		{"commissioner", "Commissioner", "Pays for services, at QXX. Reads what is published and counted, and never " +
 			"about one person.", at("QXX", schemas.Commissioner, "dev-commissioner")},
-		{"person", "A person", "Somebody with a journey of their own. The pages for them are not built yet.",
+		{"person", "A person", "Somebody with a journey of their own. Their page is at /y, by a code and a word.",
 			at("self", schemas.Person, "dev-person")},
 		{"system", "A hospital’s system", "Sends messages for RXX. It has no pages: it is here to try its paths.",
 			at("RXX", schemas.System, "dev-system")},

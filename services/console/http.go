@@ -133,9 +133,17 @@ func (s *Console) answering(next httpx.Handler) httpx.Handler {
 			s.config.Log.LogAttrs(r.Context(), slog.LevelError, "page could not be shown", slog.Any("error", err))
 		}
 		return s.show(w, r, p.Status, "refused",
-			view{Title: refusedTitle(p.Status), Page: struct{ Words, Number string }{refusedWords(p),
+			view{Leave: leaveFrom(r), Title: refusedTitle(p.Status), Page: struct{ Words, Number string }{refusedWords(p),
 				httpx.RequestID(r.Context())}})
 	}
+}
+
+// leaveFrom is where a page leads that says why another could not be shown: on the page of the person, away at once.
+func leaveFrom(r *http.Request) string {
+	if (schemas.Route{Pattern: r.URL.Path}).OwnPage() {
+		return ownLeave
+	}
+	return ""
 }
 
 func refusedTitle(status int) string {

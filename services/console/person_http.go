@@ -82,9 +82,9 @@ type moreView struct {
 	Days    []dayView
 	Looks   []string
 	NoLooks bool // they could not be read
+	Earlier bool // others are not shown
 	Forms   personForms
 	Request string // makes a form that is sent twice one request
-	Ends    string // until when the code holds
 }
 
 type personStepView struct {
@@ -119,8 +119,8 @@ func (s *Console) morePage(w http.ResponseWriter, r *http.Request, p principal.P
 	for _, one := range j.Steps {
 		page.Steps = append(page.Steps, s.viewForPerson(one))
 	}
-	looks, err := s.client.looks(r.Context(), p, p.Subject)
-	page.NoLooks = err != nil
+	looks, earlier, err := s.client.looks(r.Context(), p, p.Subject)
+	page.NoLooks, page.Earlier = err != nil, earlier
 	for _, l := range looks {
 		page.Looks = append(page.Looks, s.lookWords(l))
 	}

@@ -157,6 +157,10 @@ func TestWithoutASessionNothingIsDoneAndHelpIsNotPromised(t *testing.T) {
 		t.Error("what does not open looks different from time to time")
 	}
 	f.services.refuse = httpx.NewProblem(http.StatusServiceUnavailable, "down")
+	broken := f.ask(t, "POST", "/y", url.Values{"do": {"close"}}, themselves).Body.String()
+	if !strings.Contains(broken, `href="/y/leave"`) || strings.Contains(broken, "/sign-out") {
+		t.Errorf("what could not be done is said on %s", broken)
+	}
 	help := f.ask(t, "POST", "/y", url.Values{"do": {"help"}}, themselves)
 	if help.Code != http.StatusServiceUnavailable || !strings.Contains(help.Body.String(), "nobody was told") {
 		t.Errorf("help that could not be kept is answered %d %s", help.Code, help.Body)

@@ -47,6 +47,8 @@ type identity struct {
 		Postcode string `json:"postcode"`
 	} `json:"unconfirmed"`
 	Stopped bool `json:"contactStopped"`
+	// Proposed was said on the person's own page, and nobody has asked them about it yet.
+	Proposed []channel `json:"proposed"`
 }
 
 type channel struct {
@@ -81,10 +83,12 @@ func (c *client) identity(ctx context.Context, p principal.Principal, journey, r
 	return who, err
 }
 
-func (c *client) looks(ctx context.Context, p principal.Principal, person string) ([]look, error) {
+// looks are the latest; more says that there were others before.
+func (c *client) looks(ctx context.Context, p principal.Principal, person string) (latest []look, more bool,
+	err error) {
 	var list httpx.List[look]
-	err := c.get(ctx, p, schemas.Intake, "/api/people/"+url.PathEscape(person)+"/access", &list)
-	return list.Items, err
+	err = c.get(ctx, p, schemas.Intake, "/api/people/"+url.PathEscape(person)+"/access", &list)
+	return list.Items, list.Next != nil, err
 }
 
 // identityView is who a person is, in words.
@@ -112,6 +116,9 @@ func viewIdentity(who identity) *identityView {
 	add("Hospital number", who.LocalID)
 	for _, c := range who.Contact {
 		add(wordsFor(channelWords, c.Channel), channelInWords(c))
+	}
+	for _, c := range who.Proposed {
+		add("Said on their page: ask them first", wordsFor(channelWords, c.Channel), " ", c.Value)
 	}
 	add("Arranged instead", who.Arrangement)
 	for _, n := range who.Named {
@@ -233,7 +240,7 @@ func (s *Console) lookWho(w http.ResponseWriter, r *http.Request) error {
 	}
 	var looks []look
 	if who.Person != "" {
-		if looks, err = s.client.looks(r.Context(), p, who.Person); err != nil {
+		if looks, _, err = s.client.looks(r.Context(), p, who.Person); err != nil {
 			looks = nil // who has looked is shown to whom the service shows it
 		}
 	}

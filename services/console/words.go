@@ -360,8 +360,8 @@ var startWords = map[string][]string{
 	string(schemas.Commissioner): {"Reports with small numbers suppressed are for you. They are not built yet.",
 		"What services publish, and what people were told, can be read now at /api/services and " +
 			"/api/thresholds/told. No page or path shows you one person, journey or message."},
-	string(schemas.Person): {"The pages for your own journey are not built yet. Whoever is in touch with you can " +
-		"tell you what stands there, and who has looked at it.",
+	string(schemas.Person): {"Your page is at /y: it opens with the code from your slip of paper and the word that " +
+		"you chose. If you have none and would like one, ask whoever is in touch with you.",
 		"You can ask for support at any time, without signing in."},
 	string(schemas.System): {"A hospital’s system has no pages. It sends to /events or /fhir/$process-message, and " +
 		"is answered there.", "What it may do stands in the description of the interface, /openapi.json."},
