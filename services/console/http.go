@@ -133,8 +133,8 @@ func (s *Console) answering(next httpx.Handler) httpx.Handler {
 			s.config.Log.LogAttrs(r.Context(), slog.LevelError, "page could not be shown", slog.Any("error", err))
 		}
 		return s.show(w, r, p.Status, "refused",
-			view{Leave: leaveFrom(r), Title: refusedTitle(p.Status), Page: struct{ Words, Number string }{refusedWords(p),
-				httpx.RequestID(r.Context())}})
+			view{Leave: leaveFrom(r), Title: refusedTitle(p.Status),
+				Page: struct{ Words, Number string }{refusedWords(p), httpx.RequestID(r.Context())}})
 	}
 }
 

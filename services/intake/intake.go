@@ -8,7 +8,8 @@
 // person.unmerged, person.preferences-changed, information.supplied, message.quarantined, message.released.
 //
 // Tables: message (the ledger) and message_key, receipt (what was received before), visit, person, person_key and
-// person_lookup, journey, consent, contact_card, note and summary (sealed), own_page, partner_offer, partner_person, access_log,
+// person_lookup, journey, consent, contact_card, note and summary (sealed), own_page,
+// partner_offer, partner_person, access_log,
 // person_merge, legal_hold, erasure. View: held, for the sentinel.
 //
 // It promises:
