@@ -25,6 +25,8 @@ var offerEndings = []struct {
 		Asked{Name: "startsAt", Words: "When does it begin?"},
 		Asked{Name: "channel", Words: "How do you meet?"}, Asked{Name: "minutes", Words: "How long, in minutes?",
 			Optional: true})}},
+	{"introduce", []Ending{ofOffer("introduce", partners, "Say how they were introduced",
+		Asked{Name: "how", Words: "How were they introduced?"})}},
 	{"outcome", []Ending{ofOffer("outcome", partners, "Say how it went, and what comes next",
 		Asked{Name: "outcome", Words: "Did it take place?"},
 		Asked{Name: "next", Words: "What comes next, as you agreed with the person?", Optional: true})}},

@@ -46,6 +46,8 @@ const (
 	NudgeAnswer  = "answer"
 	NudgeBook    = "book"
 	NudgeOutcome = "outcome"
+	// NudgeDeletion asks the partner's contact about data, of an offer that is over.
+	NudgeDeletion = "deletion"
 )
 
 // Owner kinds of a next step. An owner is written kind:id, for instance "team:liaison" or "partner:7f…".
@@ -230,9 +232,12 @@ const (
 )
 
 // HumanFirst says whether a discharge's flags leave it to a human to look, or to ask the person, before anything goes
-// out: two records may be one, or the record is protected. Intake takes these flags away once that is done.
+// out: two records may be one, the record is protected, or an indicator of a death or of protection says what nobody
+// knows. Intake takes these flags away once that is done.
 func HumanFirst(flags []string) bool {
-	return slices.Contains(flags, FlagPossibleDouble) || slices.Contains(flags, FlagProtected)
+	return slices.ContainsFunc(flags, func(flag string) bool {
+		return flag == FlagPossibleDouble || flag == FlagProtected || flag == FlagIndicatorUnknown
+	})
 }
 
 // Unplaced says whether nobody has agreed yet whose a discharge is. An offer is prepared meanwhile, as for anybody;

@@ -131,7 +131,7 @@ var kinds = compile(map[string]Kind{
 	"partner-offer-state": oneOf(StateWaits, StatePaused, StateAccepted, StateConfirmed, StateBooked, StateKept,
 		StateNotKept, StateCancelled, StateCompleted,
 		StateOver),
-	"nudge":          oneOf(NudgeAnswer, NudgeBook, NudgeOutcome),
+	"nudge":          oneOf(NudgeAnswer, NudgeBook, NudgeOutcome, NudgeDeletion),
 	"offer-question": oneOf("hours", "access", "interpreter", "worker", "channel", "area", "anything-else"),
 	"offer-reply":    oneOf("yes", "no", "asked-the-person", "see-the-offer", "not-known"),
 	"changed-since": oneOf("nothing-has-changed", "came-back-to-hospital", "where-they-live", "who-supports-them",

@@ -279,6 +279,12 @@ type (
 		// Why.
 		Code string `json:"code" is:"offer-decline"`
 	}
+	// OfferIntroducedRecord is the body of POST /api/offers/{id}/introduce.
+	OfferIntroducedRecord struct {
+		// How the person was introduced to whoever sees them there.
+		How string `json:"how" is:"introduced-how"`
+	}
+
 	// OfferHandedBackRecord is the body of POST /api/offers/{id}/hand-back.
 	OfferHandedBackRecord struct {
 		// Why.
@@ -418,6 +424,7 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/offers/{id}/accept":           reflect.TypeFor[struct{}](),
 	"POST /api/offers/{id}/decline":          reflect.TypeFor[OfferDeclinedRecord](),
 	"POST /api/offers/{id}/undo":             reflect.TypeFor[struct{}](),
+	"POST /api/offers/{id}/introduce":        reflect.TypeFor[OfferIntroducedRecord](),
 	"POST /api/offers/{id}/hand-back":        reflect.TypeFor[OfferHandedBackRecord](),
 	"POST /api/offers/{id}/appointment":      reflect.TypeFor[OfferBookedRecord](),
 	"POST /api/offers/{id}/outcome":          reflect.TypeFor[OfferWentRecord](),

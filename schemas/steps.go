@@ -178,6 +178,11 @@ var stepKinds = []StepKind{
 				Asked{Name: "channel", Words: "How do they meet?"},
 				Asked{Name: "minutes", Words: "How long, in minutes?", Optional: true}),
 			ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"})}},
+	{Kind: "introduce", Words: "Introduce the person to whoever they will meet: tell them who it is, or ring together" +
+		" once",
+		Until: "they have been introduced, or have met", Ends: []Ending{
+			ofOffer("introduce", partners, "Record how they were introduced",
+				Asked{Name: "how", Words: "How were they introduced?"})}},
 	{Kind: "session", Words: "Hold the session, and say how it went", Until: "the organisation says how it went",
 		Ends: []Ending{
 			ofOffer("outcome", partners, "Say how it went", Asked{Name: "outcome", Words: "Did it take place?"},
@@ -213,6 +218,11 @@ var stepKinds = []StepKind{
 	{Kind: "confirm-deletion", Words: "Have the organisation’s data contact say what it did with what it knew",
 		Until: "the organisation says what it deleted or kept",
 		Ends:  []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},
+	{Kind: "ask-data-contact", Words: "Write to the organisation’s data contact: it has not said what it did with " +
+		"what it knew", Until: "the organisation says what it deleted or kept",
+		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)},
+		Done: doneBy(navigators, "Record whom you wrote to",
+			Asked{Name: "heard", Words: "Who there was written to? A role, such as data-lead, never a name"})},
 	{Kind: "deletion-unconfirmed", Words: "Ask the organisation’s data lead what it did with what it knew, if it has " +
 		"not said", Until: "the organisation says what it deleted or kept",
 		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},

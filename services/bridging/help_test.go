@@ -394,3 +394,25 @@ func TestARotaIsKeptWholeByWhoReadIt(t *testing.T) {
 		t.Errorf("another organisation sees %+v", other.Items)
 	}
 }
+
+// What nobody has taken on is read from the database: by when the first was to be, and by which channels nothing goes.
+func TestHelpThatNobodyTakesOnIsCounted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	if w, err := WaitingNow(t.Context(), d.pool); err != nil || w.Help != 0 || !w.HelpDue.IsZero() {
+		t.Fatalf("at first %+v, %v", w, err)
+	}
+	journey := clock.NewRandomID()
+	d.as(schemas.Navigator, "RXX", "navigator")
+	help, _, _ := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", "")
+	w, err := WaitingNow(t.Context(), d.pool)
+	if err != nil || w.Help != 1 || !w.HelpDue.Equal(help.DueAt) {
+		t.Fatalf("asked for, there is %+v, %v; want it by %s", w, err, help.DueAt)
+	}
+	if _, status, text := do[helpShown](d, "POST", "/api/help/"+help.Help+"/acknowledge", ""); status != 200 {
+		t.Fatalf("taken on: %d %s", status, text)
+	}
+	if w, err = WaitingNow(t.Context(), d.pool); err != nil || w.Help != 0 {
+		t.Errorf("taken on, there is %+v, %v", w, err)
+	}
+}

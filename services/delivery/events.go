@@ -151,6 +151,9 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			o.Paused = max(o.Paused, at)
 		}),
 		flow.On(schemas.OfferNudged, func(k *JourneyState, d schemas.OfferNudgedData, at int64) {
+			if d.About == schemas.NudgeDeletion {
+				return // of an offer that is over: a navigator writes to the contact about data
+			}
 			state := map[string]string{schemas.NudgeAnswer: schemas.StateWaits,
 				schemas.NudgeBook: schemas.StateConfirmed, schemas.NudgeOutcome: schemas.StateBooked}[d.About]
 			k.add(at, schemas.OfferNudged, true, d.About, told{Offer: d.Offer, State: state, About: d.About})

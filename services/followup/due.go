@@ -12,7 +12,35 @@ import (
 // Due are the loops over what falls due by time.
 func (s *Service) Due() []flow.Due {
 	return []flow.Due{{Name: "offers-due", Every: time.Second, Limit: 256, Run: s.offersDue},
-		{Name: "exhausted-again", Every: time.Second, Limit: 256, Run: s.exhaustedAgain}}
+		{Name: "exhausted-again", Every: time.Second, Limit: 256, Run: s.exhaustedAgain},
+		{Name: "deletions-due", Every: time.Minute, Limit: 256, Run: s.deletionsDue}}
+}
+
+// deletionsDue says of each offer that is over, once, that its partner's contact about data is to be written to.
+func (s *Service) deletionsDue(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	w, found := s.writes(tx.Now), map[string]string{}
+	offersUndeleted(tx, deletionDue(w.Moment), limit, tx.Postponed(), func(offer, journey string) {
+		tx.Attempt(offer)
+		found[offer] = journey
+	})
+	if err := tx.Flush(); err != nil || len(found) == 0 {
+		return 0, err
+	}
+	journeys := slices.Compact(slices.Sorted(maps.Values(found)))
+	records, now := store.Load(tx, journeys), *s
+	loadPartners(tx, false, &now.partners)
+	loadLive(tx, &now.live)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	w = now.writes(tx.Now)
+	for _, offer := range slices.Sorted(maps.Keys(found)) {
+		r := records[found[offer]]
+		if o := r.find(offer); o != nil {
+			w.follow(r, o, o.askDeletion())
+		}
+	}
+	return len(found), w.commit(tx)
 }
 
 // exhaustedAgain looks again at those for whom no partner was left, since a partner has changed.

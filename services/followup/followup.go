@@ -92,6 +92,8 @@ type PartnerConfig struct {
 	Partner
 	// Organisation is the partner's own, whose staff may see what is theirs.
 	Organisation string
+	// HeldBy is whose agreement it is: its navigators alone change it. Empty where nobody has agreed one yet.
+	HeldBy string
 }
 
 // Config is what followup needs. Zone is Europe/London when nil.

@@ -374,6 +374,30 @@ func (o *Offer) fire(p Partner, newest int64, w Moment) (effects []Effect) {
 	return nil
 }
 
+// deletionAfter is on which local day after an offer ended its partner's contact about data is written to, where the
+// partner has not said what it did with what it knew.
+const deletionAfter = 3
+
+// deletionDue is before which moment an offer has ended whose partner's contact about data is to be written to now: in
+// the morning of the third day.
+func deletionDue(w Moment) time.Time {
+	day := w.today() - deletionAfter + 1
+	if w.Now.In(w.Zone).Hour() < remindHour {
+		day--
+	}
+	return day.At(0, 0, w.Zone)
+}
+
+// askDeletion asks, once, what a partner did with what it knew of somebody.
+func (o *Offer) askDeletion() []Effect {
+	if o.open() || o.AcceptedAt.IsZero() || !o.DeletedAt.IsZero() || o.Nudged == schemas.NudgeDeletion {
+		return nil
+	}
+	o.Nudged = schemas.NudgeDeletion
+	return []Effect{{schemas.OfferNudged, schemas.OfferNudgedData{Offer: o.ID, Partner: o.Partner,
+		About: schemas.NudgeDeletion}}}
+}
+
 // What people say about an offer. Each returns what follows, or what stands against it, for a person to read.
 
 // accept is the partner's yes. turn is the last that was decided about the journey as a whole.

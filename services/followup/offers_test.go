@@ -610,6 +610,45 @@ func TestSomebodyAboutToGoIsRungAbout(t *testing.T) {
 	}
 }
 
+// TestADataContactIsWrittenToOnTheThirdDay, once, where the partner has not said what it did with what it knew.
+func TestADataContactIsWrittenToOnTheThirdDay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journeys := map[string]string{}
+	for _, what := range []string{"silent", "said"} {
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+		offer, partner := s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"worker-away"}`, 200)
+		if what == "said" {
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/confirm-deletion", `{}`, 200)
+		}
+		journeys[what] = journey
+	}
+	asked := func(when string, silent int) {
+		t.Helper()
+		for range 2 {
+			s.do(func(tx *flow.Tx) error { _, err := s.deletionsDue(t.Context(), tx, 100); return err })
+		}
+		for what, want := range map[string]int{"silent": silent, "said": 0} {
+			nudges := 0
+			for _, said := range s.said(journeys[what]) {
+				if strings.HasPrefix(said, "offer.nudged") {
+					nudges++
+				}
+			}
+			if nudges != want {
+				t.Errorf("%s, %s: asked %d times, want %d: %v", when, what, nudges, want, s.said(journeys[what]))
+			}
+		}
+	}
+	third := calendar.DayOf(s.clock.Now(), london(t)) + deletionAfter
+	s.clock.to(third.At(9, 59, london(t)))
+	asked("before ten", 0)
+	s.clock.to(third.At(10, 0, london(t)))
+	asked("on the third day", 1)
+}
+
 // TestASessionIsWithinTheHoursThatThePersonNamed, unless they meet in person.
 func TestASessionIsWithinTheHoursThatThePersonNamed(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,9 @@ func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 	p.Held, p.Week = counted[0].Held, counted[0].Week
 	w.Header().Set("ETag", httpx.VersionTag(p.Version))
 	shown := shownPartner(p, today)
-	shown.Actions = schemas.PartnerActions(schemas.Role(who.Role), shown.Partner, shown.now())
+	if p.mayBeChangedBy(who) {
+		shown.Actions = schemas.PartnerActions(schemas.Role(who.Role), shown.Partner, shown.now())
+	}
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
@@ -139,10 +141,17 @@ func changed[B any](a api, change func(p *partnerRow, body B, now time.Time,
 			if err := httpx.CheckIfMatch(r, httpx.VersionTag(p.Version)); err != nil {
 				return 0, nil, err
 			}
+			if !p.mayBeChangedBy(who) {
+				return 0, nil, httpx.NewProblem(http.StatusForbidden, "The agreement with this partner is another "+
+					"organisation's: its navigators change it. Ask them.")
+			}
+			before := p.Agreement
 			if fault := change(&p, body, tx.Now, a.zone); fault != "" {
 				return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "%s", fault)
 			}
-			p.Version++
+			if p.Version++; p.Agreement != before && p.HeldBy == "" {
+				p.HeldBy = who.Organisation // whoever records the first agreement holds it
+			}
 			savePartner(tx, p, tx.Now)
 			w.Header().Set("ETag", httpx.VersionTag(p.Version))
 			return http.StatusOK, shownPartner(p, calendar.DayOf(tx.Now, a.zone)), nil
@@ -152,6 +161,12 @@ func changed[B any](a api, change func(p *partnerRow, body B, now time.Time,
 		}
 		return answer.Write(w)
 	}
+}
+
+// mayBeChangedBy says whether somebody may change a partner: itself, or a navigator of the organisation that holds the
+// agreement with it; anybody's while nobody does.
+func (p partnerRow) mayBeChangedBy(who principal.Principal) bool {
+	return schemas.Role(who.Role) == schemas.Partner || p.HeldBy == "" || p.HeldBy == who.Organisation
 }
 
 func setCapacity(p *partnerRow, asked capacityAsked, _ time.Time, _ *time.Location) string {

@@ -17,6 +17,7 @@ import (
 type partnerRow struct {
 	Partner
 	Organisation, OutwardName, Safeguarding, DataContact string
+	HeldBy                                               string // whose agreement it is, empty where there is none
 	Version                                              int64
 }
 
@@ -40,7 +41,7 @@ func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
 const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until,
 	weekly, at_most, away,
 	paused_until, channels, languages, worker_genders, outward_name, safeguarding, version,
-	changed_at, data_contact, hours, access, groups_of_own, areas from partner`
+	changed_at, data_contact, hours, access, groups_of_own, areas, held_by from partner`
 
 func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	var works []bool
@@ -49,7 +50,7 @@ func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost,
 		&away, &paused, &p.Channels,
 		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Version,
-		&changed, &p.DataContact, &p.Hours, &p.Access, &p.Groups, &p.Areas)
+		&changed, &p.DataContact, &p.Hours, &p.Access, &p.Groups, &p.Areas, &p.HeldBy)
 	if changed != nil {
 		p.ChangedAt = *changed
 	}
@@ -131,12 +132,13 @@ func seedPartners(q flow.Queuer, partners []PartnerConfig) {
 			first, last := p.Agreement.First.String(), p.Agreement.Last.String()
 			from, until = &first, &last
 		}
-		q.Queue(`insert into partner (id, organisation, service, name, works, rank, agreement_from, agreement_until)
-			values ($1::text::uuid, $2, $3, $4, $5, $6, $7::text::date, $8::text::date)
+		q.Queue(`insert into partner (id, organisation, service, name, works, rank, agreement_from, agreement_until,
+				held_by)
+			values ($1::text::uuid, $2, $3, $4, $5, $6, $7::text::date, $8::text::date, $9)
 			on conflict (id) do update set organisation = excluded.organisation, service = excluded.service, name =
 			excluded.name,
 				rank = excluded.rank, listed = true`,
-			p.ID, p.Organisation, p.Service, p.Name, p.Works[:], p.Rank, from, until)
+			p.ID, p.Organisation, p.Service, p.Name, p.Works[:], p.Rank, from, until, p.HeldBy)
 	}
 	q.Queue(`update partner set listed = false where listed and not id::text = any($1)`, ids)
 }
@@ -178,11 +180,11 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders =
 			$11, outward_name = $12,
 			safeguarding = $13, version = $14, changed_at = $15, data_contact = $16, hours = $17, access = $18,
-			groups_of_own = $19, areas = $20
+			groups_of_own = $19, areas = $20, held_by = $21
 		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels),
 		list(p.Languages),
 		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Version, now, p.DataContact,
-		list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas))
+		list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas), p.HeldBy)
 	wakeWaiting(q, now)
 }
 

@@ -256,3 +256,19 @@ func dueOffers(q flow.Queuer, now time.Time, limit int, aside []string, into fun
 			return err
 		})
 }
+
+// offersUndeleted queues the finding of offers that ended before a moment, and whose partners have not said what they
+// did with what they knew, nor been asked.
+func offersUndeleted(q flow.Queuer, before time.Time, limit int, aside []string, into func(offer, journey string)) {
+	q.Queue(`select id::text, journey::text from offer where ended_at < $1 and accepted_at is not null
+			and deleted_at is null and nudged <> 'deletion' and not id::text = any($3) order by ended_at, id limit $2`,
+		before, limit, aside).
+		Query(func(rows pgx.Rows) error {
+			var offer, journey string
+			_, err := pgx.ForEachRow(rows, []any{&offer, &journey}, func() error {
+				into(offer, journey)
+				return nil
+			})
+			return err
+		})
+}

@@ -32,6 +32,30 @@ func TestWhatIsLeftOutOfAPartnersPlacesStays(t *testing.T) {
 	}
 }
 
+// An agreement is changed by navigators of the organisation that holds it: whoever recorded the first. A partner itself
+// goes on changing its places.
+func TestAPartnerIsChangedByWhoeverHoldsItsAgreement(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	base := "/api/partners/" + partnerA
+	elsewhere := principal.Principal{Organisation: "RYY", Role: string(schemas.Navigator), Subject: "navigator"}
+	const terms = `{"from":"2026-01-01","until":"2027-01-01","outwardName":"Northgate","safeguarding":"the desk"}`
+	s.ask(aNavigator, "PUT", base+"/agreement", terms, 200)
+	s.ask(elsewhere, "PUT", base+"/agreement", terms, 403)
+	for what, body := range map[string]string{"/capacity": `{"weekly":4}`, "/holidays": `{"holidays":[]}`,
+		"/pause": `{"until":""}`} {
+		s.ask(elsewhere, "PUT", base+what, body, 403)
+		s.ask(peer(partnerA), "PUT", base+what, body, 200)
+		s.ask(aNavigator, "PUT", base+what, body, 200)
+	}
+	if got := s.ask(elsewhere, "GET", base, "", 200); got["actions"] != nil {
+		t.Errorf("a navigator of another organisation is offered %v", got["actions"])
+	}
+	if got := s.ask(aNavigator, "GET", base, "", 200); got["actions"] == nil {
+		t.Error("whoever holds the agreement is offered nothing")
+	}
+}
+
 // A language is the same in any letter case, and of any region.
 func TestALanguageIsTheSameHoweverItIsWritten(t *testing.T) {
 	t.Parallel()

@@ -117,12 +117,18 @@ func (c *Config) publicKeys() (*keyring.List, error) {
 func (c *Config) privateKeys(holder string) (*keyring.Private, error) {
 	own, err := c.keyring().Private(holder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the key file %s is not there. Give this process the one of its "+
-			"installation; "+
-			"for a new installation, or one of an earlier version, make it once: footbridge keys new",
-			c.keyring().Path(holder))
+		return nil, absentKey(c.keyring().Path(holder))
 	}
 	return own, err
+}
+
+// absentKey is that a key file is not where it should be.
+type absentKey string
+
+func (file absentKey) Error() string {
+	return fmt.Sprintf("FOOTBRIDGE_STATE_DIR: the key file %s is not there. Give this process the one of its "+
+		"installation; for a new installation, or one of an earlier version, make it once: footbridge keys new",
+		string(file))
 }
 
 func (c *Config) signer(holder string) (*principal.Signer, error) {

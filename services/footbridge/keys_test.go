@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -50,6 +51,30 @@ func TestDoctorSaysWhichKeyFilesAProcessNeedsAndWhichItHasBeyondThat(t *testing.
 	}
 	if _, err = c.checkKeyFiles([]string{"gateway"}); err == nil || !strings.Contains(err.Error(), "gateway.key") {
 		t.Errorf("without its own: %v", err)
+	}
+}
+
+// A key file that is missing is named once, however many checks need it.
+func TestDoctorNamesAMissingKeyFileOnce(t *testing.T) {
+	t.Parallel()
+	c := &Config{StateDir: t.TempDir()}
+	if err := c.makeKeys(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(c.keyring().Path("intake")); err != nil {
+		t.Fatal(err)
+	}
+	_, first := c.checkKeyFiles([]string{"journey", "intake"})
+	if first == nil || strings.Count(first.Error(), "intake.key") != 1 {
+		t.Fatalf("at first: %v", first)
+	}
+	_, next := c.privateKeys("intake")
+	said := []finding{{Check: "key files", Why: first.Error()}}
+	if got := notSaid(said, fmt.Errorf("finding a database: %w", next)); strings.Contains(got, "intake.key") {
+		t.Errorf("then again: %s", got)
+	}
+	if _, next = c.privateKeys("elsewhere"); !strings.Contains(notSaid(said, next), "elsewhere.key") {
+		t.Errorf("another one is not named: %v", next)
 	}
 }
 

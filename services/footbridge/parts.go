@@ -151,7 +151,11 @@ func (p *process) partners() ([]followup.PartnerConfig, error) {
 		if err != nil {
 			return nil, err
 		}
-		partners = append(partners, followup.PartnerConfig{Organisation: doc.Service.Organization.ID,
+		held := ""
+		if agreement != nil {
+			held = p.cfg.Organisation
+		}
+		partners = append(partners, followup.PartnerConfig{Organisation: doc.Service.Organization.ID, HeldBy: held,
 			Partner: followup.Partner{
 				ID: uuidOf(id), Service: doc.Service.ID, Name: doc.Service.Name, Works: week, Rank: i + 1,
 				Agreement: agreement,
@@ -185,6 +189,9 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 		Numbers: p.cfg.CrisisLines,
 		URL:     orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr)})
 	if err != nil {
+		return err
+	}
+	if err := showWaiting(t.Meter("help"), pool, p.clock); err != nil {
 		return err
 	}
 	f, err := p.flowOf(ctx, bridging.Name, pool, func(c *flow.Config) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/service"
 	"footbridge/schemas"
+	"footbridge/services/bridging"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 )
@@ -29,6 +31,11 @@ import (
 type statusReport struct {
 	// WithoutStep is how many open journeys have no next step, or one past its due time and its grace.
 	WithoutStep int `json:"withoutStep"`
+	// HelpWaiting is how many requests for help nobody on call has taken on, HelpDue by when the first was to be.
+	HelpWaiting int        `json:"helpWaiting"`
+	HelpDue     *time.Time `json:"helpDue"`
+	// ChannelsDown are those by which nobody on call and no caller can be told anything.
+	ChannelsDown []string `json:"channelsDown"`
 	// OverdueSinceAway is how many of them passed their grace while this system was stopped.
 	OverdueSinceAway int        `json:"overdueSinceAway"`
 	OldestOverdue    *time.Time `json:"oldestOverdue"`
@@ -56,6 +63,13 @@ func status(ctx context.Context, args []string) error {
 	}
 	if o.Own.JSON {
 		return printJSON(report)
+	}
+	if report.HelpWaiting > 0 {
+		fmt.Printf("help that nobody on call has taken on: %d, the first due %s\n", report.HelpWaiting,
+			report.HelpDue.Local().Format("Mon 2 Jan 15:04"))
+	}
+	for _, channel := range report.ChannelsDown {
+		fmt.Printf("nothing can be handed over by %s: those on call and callers are not told by it\n", channel)
 	}
 	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
 	if report.OverdueSinceAway > 0 {
@@ -125,6 +139,15 @@ func (c *Config) report(ctx context.Context) (*statusReport, error) {
 		if name == schemas.Journey {
 			if err := journey.CheckSentinel(ctx, pool, systemClock().Now()); err != nil {
 				report.Sentinel = err.Error()
+			}
+		}
+		if name == schemas.Bridging {
+			waiting, err := bridging.WaitingNow(ctx, pool)
+			if err != nil {
+				return err
+			}
+			if report.HelpWaiting, report.ChannelsDown = waiting.Help, waiting.Channels; waiting.Help > 0 {
+				report.HelpDue = &waiting.HelpDue
 			}
 		}
 		large, largeErr := 0, error(nil)
@@ -283,8 +306,12 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 
 // notSaid is what an error says, or that it was said of a check before: what several checks need is named once.
 func notSaid(before []finding, err error) string {
-	why := err.Error()
-	if slices.ContainsFunc(before, func(f finding) bool { return why != "" && strings.Contains(f.Why, why) }) {
+	why, absent := err.Error(), absentKey("")
+	said := func(f finding) bool {
+		return why != "" && strings.Contains(f.Why, why) ||
+			errors.As(err, &absent) && strings.Contains(f.Why, filepath.Base(string(absent)))
+	}
+	if slices.ContainsFunc(before, said) {
 		return "could not be looked at, for what is said above"
 	}
 	return why

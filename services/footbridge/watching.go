@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"footbridge/libs/clock"
+	"footbridge/services/bridging"
 	"footbridge/services/journey"
 )
 
@@ -32,5 +33,42 @@ func showSentinel(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) err
 			o.Observe(max(0, now.Sub(until).Seconds()))
 			return nil
 		}))
+	return err
+}
+
+// showWaiting makes gauges of the seconds for which help that was asked for should have been taken on by somebody on
+// call, and for which nothing can be handed over by a channel: 0 while neither is so. They are read from the database
+// with each reading, by bridging's processes; where it does not answer they go on growing from what was read last.
+func showWaiting(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) error {
+	help, err := meter.Float64ObservableGauge("footbridge.help.overdue", metric.WithUnit("s"),
+		metric.WithDescription("seconds since the first request for help should have been taken on that nobody has"))
+	if err != nil {
+		return err
+	}
+	down, err := meter.Float64ObservableGauge("footbridge.channel.down", metric.WithUnit("s"),
+		metric.WithDescription("seconds since nothing can be handed over by a channel to those on call and callers"))
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var last bridging.Waiting
+	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		mu.Lock()
+		defer mu.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		if read, err := bridging.WaitingNow(ctx, pool); err == nil {
+			last = read
+		}
+		since := func(at time.Time) float64 {
+			if at.IsZero() {
+				return 0
+			}
+			return max(0, clock.Now().Sub(at).Seconds())
+		}
+		o.ObserveFloat64(help, since(last.HelpDue))
+		o.ObserveFloat64(down, since(last.ChannelDown))
+		return nil
+	}, help, down)
 	return err
 }

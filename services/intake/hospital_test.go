@@ -177,6 +177,31 @@ func TestAnIndicatorThatNobodyKnowsIsFlagged(t *testing.T) {
 	}
 }
 
+// What may say that somebody has died, or must be protected, stops what goes out until a human has asked the person, or
+// the hospital says which; the same again does not stop it once more.
+func TestAnIndicatorThatNobodyKnowsPausesContactUntilThePersonWasAsked(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	h := newHospital()
+	client := p.dial(t)
+	p.tell(t, client, h.withPID(h.attended(), 30, "X"))
+	var journey string
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select journey::text from intake.visit
+		where journey is not null`).Scan(&journey); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, flags := p.beganAt(t); !schemas.HumanFirst(flags) {
+		t.Fatalf("it begins with %v, and nobody looks first", flags)
+	}
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+		`{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
+	p.tell(t, client, h.withPID(h.later("A08"), 30, "X"))
+	all := p.corrections(t, journey)
+	if len(all) == 0 || all[len(all)-1].Flags == nil || schemas.HumanFirst(all[len(all)-1].Flags) {
+		t.Errorf("once the person was asked: %+v", all)
+	}
+}
+
 func TestWhereSomebodyWentIsReadInEveryListAndField(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {

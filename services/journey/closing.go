@@ -227,6 +227,7 @@ var leftOpen = map[string][]string{
 	stepContactStopped: nil,
 	stepDeletion:       nil,
 	stepDeletionLate:   nil,
+	stepAskDataContact: nil,
 	stepRingPartner:    nil,
 	stepReachPartner:   nil,
 	stepMayKnow:        {schemas.ClosedDied, schemas.ClosedInError},

@@ -461,7 +461,10 @@ var heard = map[schemas.Type]hearing{
 	schemas.OfferAcknowledged: on(func(_ *JourneyState, d schemas.OfferAcknowledgedData, _ int64, _ time.Time) shown {
 		return shown{"offer": d.Offer}
 	}),
-	schemas.OfferNudged: on(func(_ *JourneyState, d schemas.OfferNudgedData, _ int64, _ time.Time) shown {
+	schemas.OfferNudged: on(func(k *JourneyState, d schemas.OfferNudgedData, at int64, when time.Time) shown {
+		if d.About == schemas.NudgeDeletion {
+			k.offer(d.Offer, func(o *Offer) { o.Undeleted.apply(at, when) })
+		}
 		return shown{"about": d.About}
 	}),
 	schemas.OfferConfirmed: on(func(k *JourneyState, d schemas.OfferConfirmedData, at int64, when time.Time) shown {
@@ -480,7 +483,8 @@ var heard = map[schemas.Type]hearing{
 		k.offer(d.Offer, func(o *Offer) { o.PassedOn.apply(at, when) })
 		return nil
 	}),
-	schemas.OfferIntroduced: on(func(_ *JourneyState, d schemas.OfferIntroducedData, _ int64, _ time.Time) shown {
+	schemas.OfferIntroduced: on(func(k *JourneyState, d schemas.OfferIntroducedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Introduced.apply(at, when) })
 		return shown{"how": d.How}
 	}),
 	schemas.OfferPossiblyKnown: on(func(k *JourneyState, d schemas.OfferPossiblyKnownData, at int64,

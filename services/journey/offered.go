@@ -81,6 +81,14 @@ func (s situation) ofAccepted(o Offer, partner string) []DesiredStep {
 	step := func(kind, owner string, due time.Time, basis string) []DesiredStep {
 		return append(wanted, DesiredStep{Kind: kind, Owner: owner, DueAt: latest(due, s.resumedDay()), Basis: basis})
 	}
+	meeting := func(kind string, due time.Time, basis string) []DesiredStep { // they are introduced before they meet
+		steps := step(kind, partner, due, basis)
+		if o.Introduced.At > o.Accepted.At {
+			return steps
+		}
+		return append(steps, DesiredStep{Kind: stepIntroduce, Owner: partner, DueAt: latest(due, s.resumedDay()),
+			Basis: basis})
+	}
 	since := fmt.Sprintf("%s/accepted-%d", s.offerID, o.Accepted.At)
 	switch {
 	case !o.PersonAnswersBy.IsZero() && o.Confirmed.At < o.Accepted.At:
@@ -88,15 +96,15 @@ func (s situation) ofAccepted(o Offer, partner string) []DesiredStep {
 	case !a.ahead() && !s.followUp.is(true): // their place is kept; nobody is in touch before their yes
 		return wanted
 	case !met:
-		return step(stepPartnerArranges, partner, s.bookBy(o.BookBy, o.Accepted.When), since)
+		return meeting(stepPartnerArranges, s.bookBy(o.BookBy, o.Accepted.When), since)
 	case a.ahead():
-		return step(stepSession, partner, a.OutcomeBy, id)
+		return meeting(stepSession, a.OutcomeBy, id)
 	case a.How == wasKept:
 		return step(stepAskWhatNext, partner, s.nextDay(a.Ended.When), fmt.Sprintf("%s/kept-%d", id, a.Ended.At))
 	case a.How == wasNotKept && a.BookBy.IsZero(): // as often as is agreed: a navigator decides
 		return step(stepAnotherTime, s.owners.Navigator, s.nextDay(a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))
 	}
-	return step(stepPartnerArranges, partner, s.bookBy(a.BookBy, a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))
+	return meeting(stepPartnerArranges, s.bookBy(a.BookBy, a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))
 }
 
 // resumedDay is before when nothing is due after a journey went on again; the zero time where it never stood still.
@@ -266,6 +274,10 @@ func (s situation) toDelete() []DesiredStep {
 		wanted = append(wanted, DesiredStep{Kind: stepDeletion, Owner: schemas.OwnerPartner + ":" + o.Partner,
 			DueAt: by(deletionDays), Basis: basis},
 			DesiredStep{Kind: stepDeletionLate, Owner: teamGovernance, DueAt: by(deletionLateDays), Basis: basis})
+		if o.Undeleted.At > o.EndedAt.At {
+			wanted = append(wanted, DesiredStep{Kind: stepAskDataContact, Owner: s.owners.Navigator,
+				DueAt: by(deletionDays + 1), Basis: basis})
+		}
 	}
 	return wanted
 }

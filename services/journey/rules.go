@@ -54,6 +54,7 @@ const (
 	stepAnswerPartner   = "answer-the-partner"
 	stepAskAboutPartner = "ask-about-partner" // whose place is kept for them
 	stepChoosePartner   = "choose-a-partner"
+	stepIntroduce       = "introduce"        // a stranger who rings is no handover
 	stepPartnerArranges = "partner-arranges" // a time with the person, once the partner has taken the offer on
 	stepSession         = "session"
 	stepAskWhatNext     = "ask-what-next"
@@ -75,6 +76,7 @@ const (
 	stepNumber          = "number-not-theirs"
 	stepAskToStop       = "ask-whether-to-stop"
 	stepDeletion        = "confirm-deletion"
+	stepAskDataContact  = "ask-data-contact" // on the third day, once followup says so
 	stepDeletionLate    = "deletion-unconfirmed"
 	stepRenewConsent    = "renew-consent"
 	stepAskContact      = "ask-about-contact"

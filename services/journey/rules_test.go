@@ -846,7 +846,8 @@ func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
 		line schemas.Type
 		want string
 	}{
-		"accepted": {accepted, schemas.OfferAccepted, "partner-arranges partner:pa Wed 4 17:00"},
+		"accepted": {accepted, schemas.OfferAccepted, "introduce partner:pa Wed 4 17:00; partner-arranges partner:pa " +
+			"Wed 4 17:00"},
 		"declined": {func(s *teller) {
 			s.say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: "o1", Reason: "capacity"})
 		}, schemas.OfferDeclined, "arrange-follow-up navigator:duty Tue 3 17:00; tell-the-person team:liaison Tue 3 " +

@@ -154,6 +154,10 @@ type Offer struct {
 	MayKnow Subscribed `json:"mayKnow,omitzero"`
 	// Shown is that somebody at the partner has looked at who the person is.
 	Shown Subscribed `json:"shown,omitzero"`
+	// Introduced is that the person was introduced to whoever sees them there.
+	Introduced Subscribed `json:"introduced,omitzero"`
+	// Undeleted: the third day has come, and the partner has not said what it did with what it knew.
+	Undeleted Subscribed `json:"undeleted,omitzero"`
 	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by
 	// when a time is agreed.
 	PersonAnswersBy time.Time  `json:"personAnswersBy,omitzero"`

@@ -148,6 +148,11 @@ var everyKind = map[string]ending{
 	stepPartnerArranges: {func(s *teller) { s.taken(false) }, func(s *teller) { s.booked("a1") }, func(s *teller) {
 		s.say(schemas.OfferNudged, schemas.OfferNudgedData{Offer: "o1", Partner: "pa", About: schemas.NudgeBook})
 	}},
+	stepIntroduce: {func(s *teller) { s.taken(false); s.booked("a1") }, func(s *teller) {
+		s.say(schemas.OfferIntroduced, schemas.OfferIntroducedData{Offer: "o1", Partner: "pa", How: "one-call"})
+	}, func(s *teller) {
+		s.say(schemas.OfferIntroduced, schemas.OfferIntroducedData{Offer: "o2", Partner: "pa", How: "one-call"})
+	}},
 	stepSession: {func(s *teller) { s.taken(false); s.booked("a1") }, func(s *teller) {
 		s.say(schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: "o1", Appointment: "a1"})
 	}, func(s *teller) {
@@ -198,6 +203,15 @@ var everyKind = map[string]ending{
 	stepDeletion: {func(s *teller) {
 		s.taken(false)
 		s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
+	}, func(s *teller) {
+		s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: "o1"})
+	}, func(s *teller) {
+		s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: "o2"})
+	}},
+	stepAskDataContact: {func(s *teller) {
+		s.taken(false)
+		s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
+		s.say(schemas.OfferNudged, schemas.OfferNudgedData{Offer: "o1", Partner: "pa", About: schemas.NudgeDeletion})
 	}, func(s *teller) {
 		s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: "o1"})
 	}, func(s *teller) {
@@ -395,7 +409,7 @@ func TestNoTwoStepsOfAJourneyReadAlike(t *testing.T) {
 		}
 		seen[words] = true
 	}
-	if len(seen) != 4 { // help, a time to agree on, two services
+	if len(seen) != 5 { // help, a time to agree on, an introduction, two services
 		t.Errorf("got %v", seen)
 	}
 	tell(t, r, []flow.Event{s.say(schemas.HelpAcknowledged, schemas.HelpAcknowledgedData{Help: "h1"})})

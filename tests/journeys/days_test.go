@@ -610,7 +610,7 @@ func (p *onePerson) same(at, what string, got, want []string) {
 }
 
 // inTouch are the kinds of steps that have their owner be in touch with the person, beside those that ask.
-var inTouch = []string{"partner-arranges", "session", "ask-what-next", "bridging-call", "another-time"}
+var inTouch = []string{"introduce", "partner-arranges", "session", "ask-what-next", "bridging-call", "another-time"}
 
 // contact is all that may happen at this moment: tried, where it can be.
 func (p *onePerson) contact(c *calendarOfDays, j journeyOfDays) (all []string) {

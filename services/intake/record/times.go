@@ -45,6 +45,8 @@ type Doubt struct {
 	Flags   []string `json:"flags,omitempty"`
 	Read    []string `json:"read,omitempty"`
 	Version Version  `json:"at,omitzero"`
+	// Asked: the person has been asked since, so that no message raises the same again.
+	Asked bool `json:"asked,omitempty"`
 }
 
 // Doubt notes that a part of a statement is not believed, and what is used instead.
@@ -190,10 +192,22 @@ func (m Moment) Before(o Moment) bool {
 	return m.At.Before(o.At)
 }
 
+// KnownAlive ends the doubt about an indicator that nobody knows: the person answered, and was asked whether their
+// record is to be protected. It says whether there was one.
+func (v *Visit) KnownAlive(at time.Time) bool {
+	if !slices.Contains(v.Doubts[AboutIndicator].Flags, schemas.FlagIndicatorUnknown) {
+		return false
+	}
+	v.Doubts[AboutIndicator] = Doubt{Version: Version{StatedAt: at}, Asked: true}
+	v.changed = true
+	return true
+}
+
 // doubted takes over what is doubted, or said soundly, of each part.
 func (v *Visit) doubted(doubts map[string]Doubt, stamp Version) {
 	for about, doubt := range doubts {
-		if known, there := v.Doubts[about]; there && !stamp.After(known.Version) {
+		known, there := v.Doubts[about]
+		if there && !stamp.After(known.Version) || known.Asked && len(doubt.Flags) > 0 {
 			continue
 		}
 		if v.Doubts == nil {
