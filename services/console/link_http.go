@@ -76,6 +76,7 @@ type linkedView struct {
 	Questions []factView
 	Answer    string // what was answered, where that can be taken back
 	Navigator string // whose the navigator is
+	PassedOn  bool   // no answer came in time, and another was asked
 	Request   string
 }
 
@@ -121,7 +122,7 @@ func (s *Console) noLink(w http.ResponseWriter, r *http.Request, begun time.Time
 func (s *Console) linkPage(w http.ResponseWriter, r *http.Request, status int, o offer, say string,
 	problems ...problemView) error {
 	page := linkedView{offerView: s.viewOffer(o, string(schemas.Partner)), Questions: s.questionsOf(o),
-		Navigator: o.Organisation, Request: clock.NewRandomID()}
+		Navigator: o.Organisation, PassedOn: o.State == passedOn, Request: clock.NewRandomID()}
 	for _, l := range linkSays {
 		if !slices.Contains(o.May, l.May) {
 			continue
@@ -138,9 +139,16 @@ func (s *Console) linkPage(w http.ResponseWriter, r *http.Request, status int, o
 	if page.Chosen != nil {
 		title = page.Chosen.Ask
 	}
-	return s.show(w, r, status, "link", view{Title: title, Separate: o.Separate, Problems: problems,
-		Done: linkDone[r.URL.Query().Get("said")], Page: page})
+	done := linkDone[r.URL.Query().Get("said")]
+	if o.State == passedOn && r.URL.Query().Get("said") == "accept" {
+		done = "Thank you. Your yes is noted, and the person chooses between you and another organisation."
+	}
+	return s.show(w, r, status, "link", view{Title: title, Separate: o.Separate, Problems: problems, Done: done,
+		Page: page})
 }
+
+// passedOn is how an offer stands whose partner was silent, so that another was asked.
+const passedOn = "passed-on"
 
 // linkAnswers say what a partner answered, by how its offer stands.
 var linkAnswers = map[string]string{

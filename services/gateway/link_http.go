@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -16,6 +18,9 @@ import (
 
 // noOffer is what a link is to that opens nothing.
 const noOffer = "00000000-0000-0000-0000-000000000000"
+
+// longestToken is how long what somebody typed for a token may be, in bytes.
+const longestToken = 200
 
 // asLink is the principal of whoever holds the link of a request.
 func (g *Gateway) asLink(r *http.Request) (principal.Principal, error) {
@@ -33,13 +38,20 @@ func (g *Gateway) asLink(r *http.Request) (principal.Principal, error) {
 
 // opened asks delivery, as the gateway itself, which offer the link of a request is to.
 func (g *Gateway) opened(r *http.Request) (opened schemas.LinkOpened, err error) {
+	token := r.PathValue("token")
+	if len(token) > longestToken || !utf8.ValidString(token) || strings.ContainsFunc(token, unreadable) {
+		token = "" // opens nothing, as any other that is none
+	}
 	status, err := g.exchange(r.Context(), itself, schemas.Delivery, http.MethodPost, schemas.OpenLink,
-		schemas.LinkAsked{Token: r.PathValue("token")}, &opened)
+		schemas.LinkAsked{Token: token}, &opened)
 	if err != nil || status != http.StatusOK {
 		return schemas.LinkOpened{}, unavailable(schemas.Delivery).Because(err)
 	}
 	return opened, nil
 }
+
+// unreadable are letters that no service takes in a text.
+func unreadable(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }
 
 // withoutToken is a request as it goes on: where a link leads is said by the principal, and the token stops here like
 // every credential.

@@ -126,6 +126,11 @@ func TestWhoeverGuessesLinksIsToWaitAndKeepsNoRightOneOut(t *testing.T) {
 			t.Errorf("a right link is kept out by the others of its address: %d", w.Code)
 		}
 	}
+	for _, odd := range []string{strings.Repeat("a", 20_000), "%00", "%ff%fe", "..", "%2e%2e%2f"} {
+		if w := f.knock("GET", "/p/"+odd, "", "192.0.2.8"); w.Code >= 500 {
+			t.Errorf("%.20q is answered with %d", odd, w.Code)
+		}
+	}
 	if w := f.knock("GET", "/p/damaged", "", "192.0.2.9"); w.Code != http.StatusNotFound {
 		t.Errorf("another address is answered with %d", w.Code)
 	}
