@@ -2,6 +2,8 @@ package journeys
 
 import (
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -245,3 +247,58 @@ func sum(token string) []byte {
 	hash := sha256.Sum256([]byte("link " + token))
 	return hash[:]
 }
+
+// mails are what a partner was mailed, the newest first.
+func (o *offering) mails(partner string) (all struct {
+	Items []struct{ Subject, Text string }
+}) {
+	o.t.Helper()
+	got := o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/outbox-mail", "", nil),
+		http.StatusOK)
+	if err := json.Unmarshal(got.Body, &all); err != nil {
+		o.t.Fatal(err)
+	}
+	return all
+}
+
+// TestAPartnerWithNothingButAMailboxAnswersByTheLinkInItsMail: the mail that comes holds a link that opens the offer,
+// and its answer is confirmed by another.
+func TestAPartnerWithNothingButAMailboxAnswersByTheLinkInItsMail(t *testing.T) {
+	t.Parallel()
+	o := &offering{System: system.Start(t), t: t}
+	partner := o.partner(secondService)
+	o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodPut, "/api/partners/"+partner+"/notice", typeJSON,
+		[]byte(`{"by":"email","to":"desk@charity.example"}`)), http.StatusOK)
+	o.leaves(partner)
+	link := linked{offering: o}
+	system.Eventually(t, func() error {
+		for _, m := range o.mails(partner).Items {
+			if found := inMail.FindStringSubmatch(m.Text); found != nil {
+				link.token = found[1]
+				return nil
+			}
+		}
+		return errors.New("no mail with a link has come")
+	})
+	system.Eventually(t, func() error { // once it is known that a server took the mail
+		if status, _ := link.opens("GET", "", nil); status != http.StatusOK {
+			return fmt.Errorf("the link is answered with %d", status)
+		}
+		return nil
+	})
+	if status, page := link.presses("?say=accept"); status != http.StatusSeeOther {
+		t.Fatalf("a yes is answered with %d %s", status, page)
+	}
+	o.said("offer.accepted.v1")
+	system.Eventually(t, func() error {
+		for _, m := range o.mails(partner).Items {
+			if m.Subject == "Your answer has come" && inMail.MatchString(m.Text) {
+				return nil
+			}
+		}
+		return errors.New("the answer is not confirmed")
+	})
+}
+
+// inMail is a link in a mail.
+var inMail = regexp.MustCompile(`/p/([0-9a-z]{26})\s`)
