@@ -41,9 +41,9 @@ func FailureOf(err error) (f *Failure, ok bool) {
 	return f, ok
 }
 
-// failureOf reads what the library returns, with the recipient's address left out.
-func failureOf(err error, to string) *Failure {
-	f := &Failure{About: AboutUs, cause: without(err, to)}
+// failureOf reads what the library returns, with addresses left out.
+func failureOf(err error) *Failure {
+	f := &Failure{About: AboutUs, cause: without(err)}
 	var sent *gomail.SendError
 	if !errors.As(err, &sent) {
 		return f // the line, TLS or the sign-in
@@ -53,9 +53,12 @@ func failureOf(err error, to string) *Failure {
 	return f
 }
 
-// without takes an address, and what stands before its @, out of an error's text.
-func without(err error, to string) error {
-	text := strings.ReplaceAll(err.Error(), to, "(address)")
+// anAddress is whatever looks like one, the ids of messages too.
+var anAddress = regexp.MustCompile(`[^\s<>"',;:()]+@[^\s<>"',;:()]+`)
+
+// without takes addresses out of an error's text: servers write them in their own way, and name others.
+func without(err error) error {
+	text := anAddress.ReplaceAllString(err.Error(), "(address)")
 	if len(text) > 500 {
 		text = text[:500]
 	}

@@ -147,7 +147,7 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	if err == nil {
 		err = errors.New("the mail server did not take it")
 	}
-	return failureOf(err, m.To)
+	return failureOf(err)
 }
 
 func (s *Sender) write(m Message) (*gomail.Msg, error) {

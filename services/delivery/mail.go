@@ -32,7 +32,10 @@ const (
 // makeMails turns what has come into partners' logs into mails.
 func (s *Service) makeMails(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
 	var all []notice
-	behindMails(tx, limit, func(n notice, _ int64) { all = append(all, n) })
+	behindMails(tx, limit, tx.Postponed(), func(n notice, _ int64) {
+		tx.Attempt(n.Partner)
+		all = append(all, n)
+	})
 	if err := tx.Flush(); err != nil || len(all) == 0 {
 		return 0, err
 	}
@@ -96,7 +99,8 @@ func (s *Service) sendMails(_ context.Context, tx *flow.Tx, limit int) (taken in
 // claimMails leases what is due, and reads what digests are about.
 func (s *Service) claimMails(tx *flow.Tx, limit int) ([]letter, error) {
 	var all []letter
-	claimMails(tx, limit, tx.Now, tx.Now.Add(leaseFor), func(l letter) {
+	claimMails(tx, limit, tx.Postponed(), tx.Now, tx.Now.Add(leaseFor), func(l letter) {
+		tx.Attempt(l.ID)
 		l.Lease = tx.Now.Add(leaseFor)
 		if l.Offer != "" {
 			l.About = []about{{l.Offer, l.Journey}}
@@ -123,8 +127,7 @@ func (s *Service) address(tx *flow.Tx, all []letter) (sending []letter, over []s
 		}
 	}
 	records := map[string]*record{}
-	store.Lock(tx, records, tx.Attempt, `where s.journey = any($1::uuid[]) order by s.journey for update of s`,
-		journeys)
+	store.Lock(tx, records, nil, `where s.journey = any($1::uuid[]) order by s.journey for update of s`, journeys)
 	if err := tx.Flush(); err != nil {
 		return nil, nil, err
 	}
@@ -396,6 +399,9 @@ func (s *Service) notTold(tx *flow.Tx, l letter) error {
 		offers[a.Journey] = append(offers[a.Journey], a.Offer)
 	}
 	return s.change(tx, offers, func(r *record, id string, o *Offer) {
+		if l.Kind == mailAsks && !r.State.stillAsks(id, l.Partner, l.Type) {
+			return // nothing is asked of it any more, or somebody there knows
+		}
 		if l.Kind != mailDigest && l.Type != schemas.OfferSent {
 			failed(r, id, o)
 		} else if !o.known() {

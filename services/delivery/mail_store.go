@@ -69,9 +69,10 @@ func mailsOf(q flow.Queuer, who principal.Principal, partner string, limit int, 
 
 // behindMails queues partners that are told by mail whose log has not all been looked at, under locks that nobody else
 // holds.
-func behindMails(q flow.Queuer, limit int, each func(n notice, last int64)) {
+func behindMails(q flow.Queuer, limit int, aside []string, each func(n notice, last int64)) {
 	q.Queue(`select n.partner::text, n.digest, p.last from notice n join partner p on p.id = n.partner
-		where n.by = 'email' and n.taken < p.last order by n.partner limit $1 for no key update of n skip locked`, limit).
+		where n.by = 'email' and n.taken < p.last and not n.partner::text = any($2) order by n.partner limit $1
+		for no key update of n skip locked`, limit, aside).
 		Query(func(rows pgx.Rows) error {
 			var n notice
 			var last int64
@@ -126,11 +127,11 @@ func askedSince(q flow.Queuer, partner string, position int64, each func(about))
 
 // claimMails queues the mails that are due to partners who want them, each with the lease of an attempt; none while
 // mail rests. While it has just failed one goes alone, to see whether it works again.
-func claimMails(q flow.Queuer, limit int, now, leased time.Time, each func(letter)) {
+func claimMails(q flow.Queuer, limit int, aside []string, now, leased time.Time, each func(letter)) {
 	q.Queue(`with mine as materialized (
 			select m.id, n.address from mail m join notice n on n.partner = m.partner and n.by = 'email'
 			where m.state = 'waiting' and m.due_at <= $1 and (m.leased is null or m.leased < $1)
-				and not exists (select from mail_channel where rests > $1)
+				and not m.id::text = any($4) and not exists (select from mail_channel where rests > $1)
 			order by m.due_at, m.id limit case when (select failures from mail_channel) > 0 then 1 else $3::integer end
 			for no key update of m skip locked
 		)
@@ -139,7 +140,7 @@ func claimMails(q flow.Queuer, limit int, now, leased time.Time, each func(lette
 			m.type, coalesce(m.event::text, ''), m.position, m.tries, m.first_at, t.address,
 			coalesce((select e.withheld from partner_event e where e.id = m.event), false),
 			m.kind = 'changed' and exists (select from mail b where b.partner = m.partner and b.offer = m.offer
-				and b.id <> m.id and b.tries > 0 and b.state in ('sent', 'returned'))`, now, leased, limit).
+				and b.id <> m.id and b.tries > 0 and b.state in ('sent', 'returned'))`, now, leased, limit, aside).
 		Query(func(rows pgx.Rows) error { return collectLetters(rows, each) })
 }
 
