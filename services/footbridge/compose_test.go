@@ -104,6 +104,10 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 			isConfiguration(t, name, s.Environment)
 		}
 	}
+	asks := file.Services["collector-health"].Healthcheck["test"]
+	if !strings.Contains(fmt.Sprint(asks), "//collector:") {
+		t.Errorf("nobody asks the collector whether it runs: %v", asks)
+	}
 	for _, needed := range []string{"SMTP_URL", "MAIL_FROM", "PAGE_SECRET", "URL", "ORGANISATION", "NAVIGATOR"} {
 		if _, there := file.Services[schemas.Bridging].Environment[prefix+needed]; !there {
 			t.Errorf("bridging is not told FOOTBRIDGE_%s", needed)
