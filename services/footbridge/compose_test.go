@@ -113,6 +113,12 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 			t.Errorf("bridging is not told FOOTBRIDGE_%s", needed)
 		}
 	}
+	for _, needed := range []string{"SMTP_URL", "SMTP_USER", "SMTP_PASSWORD", "MAIL_FROM", "MAIL_RETURN", "URL",
+		"NAVIGATOR_TOLD"} {
+		if _, there := file.Services[schemas.Delivery].Environment[prefix+needed]; !there {
+			t.Errorf("delivery is not told FOOTBRIDGE_%s", needed)
+		}
+	}
 }
 
 var insertion = regexp.MustCompile(`\$\{([A-Z_]+)(:[-?]([^}]*))?\}`)
