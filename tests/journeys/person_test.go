@@ -16,9 +16,9 @@ import (
 	"footbridge/tests/system"
 )
 
-// TestThePersonSaysNoOnTheirPageAndIsAskedAboutIt goes through the whole system: a code is given, the page is opened with
-// it and the word, a no is said, and everything that the person is afterwards asked stands as a step. Then the code is
-// stopped, and the browser that had the page open has it no more.
+// TestThePersonSaysNoOnTheirPageAndIsAskedAboutIt goes through the whole system: a code is given, the page is opened
+// with it and the word, a no is said, and everything that the person is afterwards asked stands as a step. Then the
+// code is stopped, and the browser that had the page open has it no more.
 func TestThePersonSaysNoOnTheirPageAndIsAskedAboutIt(t *testing.T) {
 	t.Parallel()
 	o := &openToNobody{system.Start(t), t}
