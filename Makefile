@@ -56,16 +56,17 @@ bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000
 	@TIMERS_STORED=$(or $(TIMERS),5000000) go test -count=1 -timeout 60m -v -run TimersCost footbridge/tests/load
 	@go run footbridge/tests/load/cmd/bench --only footbridge --million --stored $(or $(STORED),1000000)
 
-check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, docs links
+check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, the descriptions by public linters, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go vet ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
 	@go vet -tags failpoints,fulldisk,foreign footbridge/libs/flow footbridge/services/footbridge footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold/criteria footbridge/tests/foreign
 	@for m in $(MODULES); do (cd $$m && go tool staticcheck ./...) || exit 1; done
 	@before=$$($(GENERATED)); $(MAKE) --no-print-directory generate; test "$$before" = "$$($(GENERATED))" || { echo "generated files were not current; commit what make generate changed"; exit 1; }
 	@./tools/promtool/check.sh
+	@./tools/apicheck/check.sh
 	@go test -timeout 5m footbridge/tests/arch
 
-generate: ## schemas, AsyncAPI, tables in docs/ from the Go types, docs/commands.md from the command line
+generate: ## schemas, AsyncAPI, OpenAPI, tables in docs/ from the Go types, docs/commands.md from the command line
 	@cd schemas && go generate ./...
 	@cd services/footbridge && go generate .
 

@@ -10,8 +10,12 @@ import "time"
 // PartnerSource is the CloudEvents source of what partners are told.
 const PartnerSource = "/footbridge/delivery"
 
-// PartnerSchema names the schema of PartnerOfferData.
-const PartnerSchema = "urn:footbridge:schema:care.footbridge.partner.offer.v1"
+// PartnerSchema names the schema of PartnerOfferData in an event, PartnerSchemaType where it is published: at
+// /schemas/care.footbridge.partner.offer.v1.json.
+const (
+	PartnerSchema          = "urn:footbridge:schema:care.footbridge.partner.offer.v1"
+	PartnerSchemaType Type = "care.footbridge.partner.offer.v1"
+)
 
 // OfferWithheld stands in the log of a partner in the place of an event that had not been sent when what it told was
 // taken back. It goes to partners alone and never on the bus.

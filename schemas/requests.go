@@ -337,18 +337,18 @@ type (
 	// PartnerCapacityRecord is what a partner can do for how many people.
 	PartnerCapacityRecord struct {
 		// Places: new ones a week, and at the same time; 0 is no bound.
-		Weekly int `json:"weekly"`
-		AtMost int `json:"atMost"`
+		Weekly int `json:"weekly,omitempty"`
+		AtMost int `json:"atMost,omitempty"`
 		// The days on which it answers.
-		Works []string `json:"works" is:"weekday"`
+		Works []string `json:"works,omitempty" is:"weekday"`
 		// What it can do; empty is anything.
-		Channels      []string `json:"channels" is:"channel"`
-		Languages     []string `json:"languages" is:"language"`
-		WorkerGenders []string `json:"workerGenders" is:"worker-gender"`
-		Hours         []string `json:"hours" is:"meeting-hours"`
-		Access        []string `json:"access" is:"access-need"`
-		Groups        []string `json:"groups" is:"own-group"`
-		Areas         []string `json:"areas" is:"area"`
+		Channels      []string `json:"channels,omitempty" is:"channel"`
+		Languages     []string `json:"languages,omitempty" is:"language"`
+		WorkerGenders []string `json:"workerGenders,omitempty" is:"worker-gender"`
+		Hours         []string `json:"hours,omitempty" is:"meeting-hours"`
+		Access        []string `json:"access,omitempty" is:"access-need"`
+		Groups        []string `json:"groups,omitempty" is:"own-group"`
+		Areas         []string `json:"areas,omitempty" is:"area"`
 	}
 	// PartnerHolidaysRecord is when a partner is away: all of it that is to come.
 	PartnerHolidaysRecord struct {
@@ -443,6 +443,12 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/messages/{id}/release":        reflect.TypeFor[struct{}](),
 	"POST /api/messages/{id}/dismiss":        reflect.TypeFor[struct{}](),
 	"POST /api/facilities/{id}/place":        reflect.TypeFor[PlaceRecord](),
+}
+
+// BodyOf is the type of the body of a route's requests, where actions speak of them.
+func BodyOf(route string) (reflect.Type, bool) {
+	t, found := requestBodies[route]
+	return t, found
 }
 
 // Field is one thing that an action asks for, so that a page can build its form.

@@ -16,6 +16,21 @@ func asyncAPI() object {
 		channels = append(channels, member{name, channel(e, name)})
 		operations = append(operations, operationsOf(e, name)...)
 	}
+	messages = append(messages, member{"partnerOfferV1", object{
+		{"name", schemas.PartnerSchemaType},
+		{"title", schemas.PartnerSchemaType.File()},
+		{"summary", "What a partner is told about an offer of its own, by the types listed in it."},
+		{"contentType", "application/cloudevents+json"},
+		{"payload", object{
+			{"schemaFormat", "application/schema+json;version=draft-2020-12"},
+			{"schema", object{{"$ref", "/schemas/" + schemas.PartnerSchemaType + ".json"}}},
+		}},
+	}})
+	for _, way := range partnerWays {
+		channels = append(channels, member{way.name, way.channel()})
+		operations = append(operations, member{"deliverySends" + title(way.name),
+			operation("send", schemas.Delivery, way.name, "partnerOfferV1", "")})
+	}
 	return object{
 		{"asyncapi", "3.0.0"},
 		{"info", object{
@@ -31,10 +46,45 @@ func asyncAPI() object {
 					"of values may grow: readers ignore names they do not know and expect values they do not know."},
 		}},
 		{"defaultContentType", "application/cloudevents+json"},
+		{"servers", object{
+			{"bus", object{{"host", "127.0.0.1:4222"}, {"protocol", "nats"}, {"description", "JetStream, as make run " +
+				"starts it; a site's own is FOOTBRIDGE_NATS_URL."}}},
+			{"http", object{{"host", "127.0.0.1:8080"}, {"protocol", "http"}, {"description", "The gateway, as make " +
+				"run starts it; a site's own with TLS."}}},
+			{"partner", object{{"host", "{endpoint}"}, {"protocol", "https"},
+				{"description", "A partner's own endpoint, added by POST /api/subscriptions."},
+				{"variables", object{{"endpoint", object{{"default", "partner.example"},
+					{"description", "The host of the endpoint."}}}}}}},
+		}},
 		{"channels", channels},
 		{"operations", operations},
 		{"components", object{{"messages", messages}}},
 	}
+}
+
+// partnerWay is a way by which partners get the events of their own logs.
+type partnerWay struct{ name, server, address, about string }
+
+var partnerWays = []partnerWay{
+	{"partnerWebhook", "partner", "/", "POST to a partner's endpoint, signed as Standard Webhooks has it " +
+		"(Webhook-Id, Webhook-Timestamp, Webhook-Signature), after the handshake of CloudEvents' webhook specification."},
+	{"partnerFeed", "http", "/api/feed", "A page of events after a cursor."},
+	{"partnerStream", "http", "/api/stream", "Server-sent events; ids are the feed's cursors."},
+	{"partnerSubjects", "bus", "partner.{partner}.>",
+		"The stream FOOTBRIDGE_PARTNERS: each partner its own subjects."},
+}
+
+func (w partnerWay) channel() object {
+	o := object{
+		{"address", w.address},
+		{"description", w.about},
+		{"servers", []object{{{"$ref", "#/servers/" + w.server}}}},
+		{"messages", object{{"partnerOfferV1", object{{"$ref", "#/components/messages/partnerOfferV1"}}}}},
+	}
+	if strings.Contains(w.address, "{partner}") {
+		o = append(o, member{"parameters", object{{"partner", object{{"description", "The partner's opaque id."}}}}})
+	}
+	return o
 }
 
 func message(e schemas.Entry) object {
@@ -55,7 +105,12 @@ func channel(e schemas.Entry, name string) object {
 	if e.OnBus() {
 		o = object{{"address", "footbridge." + e.Type.File() + ".{subject}"}}
 	}
-	o = append(o, member{"messages", object{{name, object{{"$ref", "#/components/messages/" + name}}}}})
+	server := "http"
+	if e.OnBus() {
+		server = "bus"
+	}
+	o = append(o, member{"servers", []object{{{"$ref", "#/servers/" + server}}}},
+		member{"messages", object{{name, object{{"$ref", "#/components/messages/" + name}}}}})
 	if !e.OnBus() {
 		return append(o,
 			member{"description", "Over HTTP, from systems that have a sender's profile; never on the bus."})
@@ -67,25 +122,28 @@ func channel(e schemas.Entry, name string) object {
 
 func operationsOf(e schemas.Entry, name string) object {
 	if !e.OnBus() {
-		return object{{schemas.Intake + "Receives" + title(name), operation("receive", schemas.Intake, name, true)}}
+		return object{{schemas.Intake + "Receives" + title(name),
+			operation("receive", schemas.Intake, name, name, "POST")}}
 	}
-	operations := object{{e.By + "Sends" + title(name), operation("send", e.By, name, false)}}
+	operations := object{{e.By + "Sends" + title(name), operation("send", e.By, name, name, "")}}
 	for _, service := range e.To {
 		operations = append(operations,
-			member{service + "Receives" + title(name), operation("receive", service, name, false)})
+			member{service + "Receives" + title(name), operation("receive", service, name, name, "")})
 	}
 	return operations
 }
 
-func operation(action, service, name string, overHTTP bool) object {
+// operation is what a service does on a channel, by HTTP with a method.
+func operation(action, service, channel, message, method string) object {
 	o := object{
 		{"action", action},
-		{"channel", object{{"$ref", "#/channels/" + name}}},
-		{"messages", []object{{{"$ref", "#/channels/" + name + "/messages/" + name}}}},
+		{"channel", object{{"$ref", "#/channels/" + channel}}},
+		{"messages", []object{{{"$ref", "#/channels/" + channel + "/messages/" + message}}}},
 		{"tags", []object{{{"name", service}}}},
 	}
-	if overHTTP {
-		return append(o, member{"bindings", object{{"http", object{{"method", "POST"}, {"bindingVersion", "0.3.0"}}}}})
+	if method != "" {
+		return append(o,
+			member{"bindings", object{{"http", object{{"method", method}, {"bindingVersion", "0.3.0"}}}}})
 	}
 	return o
 }

@@ -52,6 +52,51 @@ func (b *builder) facts() (object, error) {
 	return append(head, body...), nil
 }
 
+// partnerEvent returns the schema of what partners are told, envelope and data.
+func (b *builder) partnerEvent() (object, error) {
+	b.defs = nil
+	data, err := b.body(reflect.TypeFor[schemas.PartnerOfferData]())
+	if err != nil {
+		return nil, err
+	}
+	types := []string{string(schemas.OfferWithheld)}
+	for _, t := range schemas.PartnerTypes() {
+		types = append(types, string(t))
+	}
+	text := func(description string) object { return object{{"description", description}, {"type", "string"}} }
+	uuid := func(description string) object { return append(text(description), member{"format", "uuid"}) }
+	only := func(description string, value any) object {
+		return object{{"description", description}, {"const", value}}
+	}
+	return object{
+		{"$schema", draft},
+		{"$id", "/schemas/" + schemas.PartnerSchemaType + ".json"},
+		{"title", schemas.PartnerSchemaType.File()},
+		{"description", "What a partner is told about an offer of its own: an event of its log, the same by webhook, " +
+			"feed and server-sent events, byte for byte."},
+		{"type", "object"},
+		{"properties", object{
+			{"specversion", only("Version of CloudEvents.", "1.0")},
+			{"id", uuid("Id of the event, a UUIDv7: the Webhook-Id too. Seen twice it counts once.")},
+			{"source", only("Who says it.", schemas.PartnerSource)},
+			{"type", append(text("What has happened. offer.withheld stands in the place of what was taken back before "+
+				"it was sent."), member{"enum", types})},
+			{"subject", uuid("Id of the offer, the partner's own.")},
+			{"time", moment("When it was written to the log.")},
+			{"dataschema", only("The schema of the data, by name.", schemas.PartnerSchema)},
+			{"dataref", append(text("Where the offer is read, with permission."), member{"format", "uri-reference"})},
+			{"sequence", append(text("The position in the partner's log, without a gap."),
+				member{"pattern", "^[0-9]{16}$"})},
+			{"datacontenttype", only("Media type of the data.", "application/json")},
+			{"data", data},
+		}},
+		{"required", []string{"specversion", "id", "source", "type", "subject", "time", "dataschema", "dataref",
+			"sequence", "datacontenttype", "data"}},
+		{"propertyNames", object{{"pattern", "^[a-z0-9]+$"}}},
+		{"$defs", b.defs},
+	}, nil
+}
+
 // schemaPath is where a schema is served. As an identifier it is relative, so that it is right on every host.
 func schemaPath(t schemas.Type) string { return "/schemas/" + string(t) + ".json" }
 

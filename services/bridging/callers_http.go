@@ -106,6 +106,11 @@ type handedOn struct {
 	Told  int       `json:"told"`
 }
 
+// awayAsked is until which local date somebody is away; today where it is left out.
+type awayAsked struct {
+	Until string `json:"until"`
+}
+
 // away hands the calls of somebody who is ill or away on, until a day: to a colleague who works then and has room, who
 // is told; else they are anybody's of the team, and the team is told. They stay the team's in either case.
 func (a api) away(w http.ResponseWriter, r *http.Request) error {
@@ -113,9 +118,7 @@ func (a api) away(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, _, err := httpx.ReadJSON[struct {
-		Until string `json:"until"`
-	}](w, r, maxBody)
+	body, _, err := httpx.ReadJSON[awayAsked](w, r, maxBody)
 	if err != nil {
 		return err
 	}

@@ -251,15 +251,18 @@ func (a api) emitTaken(tx *flow.Tx, r *record, h *Help) error {
 	return a.commit(tx, []*record{r})
 }
 
+// knowsAsked says whether the person knows: yes, no or not-known.
+type knowsAsked struct {
+	PersonKnows string `json:"personKnows"`
+}
+
 // personKnows takes in whether the person knows that somebody passed a concern on, from whoever did.
 func (a api) personKnows(w http.ResponseWriter, r *http.Request) error {
 	p, id, err := principal.Asking(r, noHelp())
 	if err != nil {
 		return err
 	}
-	body, _, err := httpx.ReadJSON[struct {
-		PersonKnows string `json:"personKnows"`
-	}](w, r, maxBody)
+	body, _, err := httpx.ReadJSON[knowsAsked](w, r, maxBody)
 	if err != nil {
 		return err
 	}

@@ -102,15 +102,18 @@ func (a api) writeRota(w http.ResponseWriter, lines []OnCall, down []channelDown
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
+// rotaAsked is a whole rota.
+type rotaAsked struct {
+	Items []onCallShown `json:"items"`
+}
+
 // keepRota takes a whole rota, instead of the one that was read before (If-Match).
 func (a api) keepRota(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
 	}
-	body, _, err := httpx.ReadJSON[struct {
-		Items []onCallShown `json:"items"`
-	}](w, r, maxBody)
+	body, _, err := httpx.ReadJSON[rotaAsked](w, r, maxBody)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,18 @@ func (a api) timers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("counting timers: %w", err)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, map[string]any{"until": until.In(a.zone), "items": items})
+	return httpx.WriteJSON(w, http.StatusOK, timersShown{until.In(a.zone), items})
+}
+
+// timersShown is what will fire until a time, by kind and hour.
+type timersShown struct {
+	Until time.Time    `json:"until"`
+	Items []timerCount `json:"items"`
+}
+
+// spreadAsked is over how many minutes what is late goes out.
+type spreadAsked struct {
+	Minutes int `json:"minutes"`
 }
 
 // mostSpread is over how many minutes reminders are spread at most: a day's calls are not put off to another.
@@ -62,9 +73,7 @@ func (a api) spread(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, _, err := httpx.ReadJSON[struct {
-		Minutes int `json:"minutes"`
-	}](w, r, maxBody)
+	body, _, err := httpx.ReadJSON[spreadAsked](w, r, maxBody)
 	if err != nil {
 		return err
 	}

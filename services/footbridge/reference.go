@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
+//go:generate sh -c "go run ./describe > ../../schemas/openapi.json.new && mv ../../schemas/openapi.json.new ../../schemas/openapi.json"
 //go:generate sh -c "go run . __reference > ../../docs/commands.md.new && mv ../../docs/commands.md.new ../../docs/commands.md"
 
 // reference prints docs/commands.md.

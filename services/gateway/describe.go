@@ -10,8 +10,8 @@ import (
 	"footbridge/schemas"
 )
 
-func (g *Gateway) serveOpenAPI(w http.ResponseWriter, r *http.Request) error {
-	return writePublished(w, r, "application/json", g.openAPI)
+func serveOpenAPI(w http.ResponseWriter, r *http.Request) error {
+	return writePublished(w, r, "application/json", schemas.OpenAPIJSON())
 }
 
 func serveAsyncAPI(w http.ResponseWriter, r *http.Request) error {
@@ -27,6 +27,9 @@ func serveSchema(w http.ResponseWriter, r *http.Request) error {
 	name, found := strings.CutSuffix(r.PathValue("file"), ".json")
 	if found && name == "facts" {
 		return serveFacts(w, r)
+	}
+	if found && strings.TrimPrefix(name, schemas.TypePrefix) == schemas.PartnerSchemaType.File() {
+		return writePublished(w, r, "application/schema+json", schemas.PartnerSchemaJSON())
 	}
 	eventType := schemas.Type(schemas.TypePrefix + strings.TrimPrefix(name, schemas.TypePrefix))
 	if _, known := schemas.Lookup(eventType); !found || !known {

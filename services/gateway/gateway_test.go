@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -431,7 +432,7 @@ func TestTheDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 		if !found {
 			t.Errorf("%s %s is not described", route.Method, route.Pattern)
 		}
-		for _, name := range parameterPattern.FindAllStringSubmatch(route.Pattern, -1) {
+		for _, name := range regexp.MustCompile(`\{([^}]+)\}`).FindAllStringSubmatch(route.Pattern, -1) {
 			if !slices.ContainsFunc(o.Parameters, func(p map[string]any) bool {
 				return p["name"] == name[1] && p["in"] == "path"
 			}) {

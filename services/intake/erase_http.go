@@ -67,7 +67,7 @@ func (s *Service) decideMerge(tx *flow.Tx, j *transaction, who principal.Princip
 		if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, nil
+		return http.StatusOK, mergeShown{Person: ref, Other: request.Other}, nil
 	case undo:
 		return s.unmerge(tx, j, who, survivor, other, request)
 	}
@@ -134,8 +134,18 @@ func (s *Service) emitMerge(tx *flow.Tx, j *transaction, who principal.Principal
 		j.tell(journey, record.JourneyEvent{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID,
 			Other: other.ID, Confirmed: confirmed}})
 	}
-	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID,
-		"merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
+	many := len(journeys)
+	return http.StatusOK, mergeShown{survivor.ID, other.ID, kind == schemas.PersonMerged, &confirmed, &many}, nil
+}
+
+// mergeShown is how two records stand to one another; where something was merged or taken apart, whether a human has
+// confirmed it, and how many journeys that is about.
+type mergeShown struct {
+	Person    string `json:"person"`
+	Other     string `json:"other"`
+	Merged    bool   `json:"merged"`
+	Confirmed *bool  `json:"confirmed,omitempty"`
+	Journeys  *int   `json:"journeys,omitempty"`
 }
 
 // eraseRequest asks for an erasure, with a reason, or confirms what somebody else asked for, by the request's id.
@@ -280,6 +290,18 @@ func mayConfirm(asked *eraseWaits, subject string, now time.Time) *httpx.Problem
 	return nil
 }
 
+// legalHoldAsked says whether a hold is placed (true) or lifted.
+type legalHoldAsked struct {
+	On *bool `json:"on"`
+}
+
+// legalHoldShown is whether nothing of a person may be erased; Others are merged records that are held themselves.
+type legalHoldShown struct {
+	Person string   `json:"person"`
+	Held   bool     `json:"held"`
+	Others []string `json:"others"`
+}
+
 // postHold places or lifts a legal hold. A hold is lifted on the record that it was placed on, and not by way of one
 // that was merged with it: while it stands, none of them is erased.
 func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
@@ -287,9 +309,7 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, body, err := httpx.ReadJSON[struct {
-		On *bool `json:"on"`
-	}](w, r, maxForm)
+	request, body, err := httpx.ReadJSON[legalHoldAsked](w, r, maxForm)
 	if err != nil {
 		return err
 	}
@@ -313,7 +333,7 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 		}
 		storeHold(tx, ref, *request.On, recordedBy(who), tx.Now)
 		what := map[bool]string{true: "placed", false: "lifted"}[*request.On]
-		return http.StatusOK, map[string]any{"person": ref, "held": *request.On || len(others) > 0, "others": others},
+		return http.StatusOK, legalHoldShown{ref, *request.On || len(others) > 0, others},
 			s.noteMerge(tx, who, records[ref], "legal-hold", what)
 	})
 }

@@ -87,6 +87,18 @@ type placing struct {
 	Organisation string `json:"organisation"`
 }
 
+// unplacing takes that back, and says why.
+type unplacing struct {
+	Reason string `json:"reason"`
+}
+
+// placedShown is whose a facility is now, empty where it is nobody's; Journeys is how many became theirs by it.
+type placedShown struct {
+	ID           string `json:"id"`
+	Organisation string `json:"organisation"`
+	Journeys     int    `json:"journeys"`
+}
+
 func noSuchFacility() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such facility that is yours to place. Take the id from "+
 		"GET /api/facilities.")
@@ -110,9 +122,7 @@ func (s *Service) postPlace(w http.ResponseWriter, r *http.Request) error {
 // postUnplace takes back that a facility was placed: its journeys are again the host's to place, in every service, and
 // who they are about is hidden. Said a second time, it does nothing.
 func (s *Service) postUnplace(w http.ResponseWriter, r *http.Request) error {
-	request, body, err := httpx.ReadJSON[struct {
-		Reason string `json:"reason"`
-	}](w, r, maxForm)
+	request, body, err := httpx.ReadJSON[unplacing](w, r, maxForm)
 	if err != nil {
 		return err
 	}
@@ -129,6 +139,6 @@ func (s *Service) performPlacing(w http.ResponseWriter, r *http.Request, body []
 		if err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"id": r.PathValue("id"), "organisation": wanted, "journeys": moved}, nil
+		return http.StatusOK, placedShown{r.PathValue("id"), wanted, moved}, nil
 	})
 }

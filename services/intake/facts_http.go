@@ -46,7 +46,7 @@ func (s *Service) postFacts(w http.ResponseWriter, r *http.Request) error {
 			j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.InformationSupplied, Data: *sub.supplied})
 			return nil, keepFacts(tx, j, who, sub)
 		})
-		return http.StatusOK, map[string]any{"journey": journey, "notSaid": len(request.NotSaid)}, err
+		return http.StatusOK, factsKept{journey, len(request.NotSaid)}, err
 	})
 }
 
@@ -71,4 +71,10 @@ func factsFault(request schemas.FactsRecord) error {
 		}
 	}
 	return nil
+}
+
+// factsKept says of which journey facts were recorded, and how many the person would rather not say.
+type factsKept struct {
+	Journey string `json:"journey"`
+	NotSaid int    `json:"notSaid"`
 }

@@ -153,16 +153,18 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// consentsShown is how a journey's answers stand.
+type consentsShown struct {
+	Journey string         `json:"journey"`
+	Consent []consentShown `json:"consent"`
+	// ClinicianFirst: a young people's clinician records first who may answer; MayAnswer is who that is.
+	ClinicianFirst bool   `json:"clinicianFirst,omitempty"`
+	MayAnswer      string `json:"mayAnswer,omitempty"`
+}
+
 // consentAnswer shows how the answers stand, and for somebody under 18 who may give them.
-func consentAnswer(sub *subjectOf, stand []consentShown) map[string]any {
-	answer := map[string]any{"journey": sub.Journey, "consent": stand}
-	if sub.guard.First {
-		answer["clinicianFirst"] = true
-	}
-	if sub.guard.Answers != "" {
-		answer["mayAnswer"] = sub.guard.Answers
-	}
-	return answer
+func consentAnswer(sub *subjectOf, stand []consentShown) *consentsShown {
+	return &consentsShown{sub.Journey, stand, sub.guard.First, sub.guard.Answers}
 }
 
 // recordConsent adds answers, and gives out what changed.
@@ -319,7 +321,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var answer map[string]any
+	var answer *consentsShown
 	var refusal error
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		answer, refusal = nil, nil
@@ -488,7 +490,7 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request,
 		if err != nil {
 			return 0, nil, err
 		}
-		var answer map[string]any
+		var answer *cardShown
 		err = s.around(tx, who, records, func(j *transaction) (map[string][]record.Question, error) {
 			sub, err := s.lockSubject(tx, who, journey)
 			if err != nil {
@@ -519,11 +521,20 @@ func mayKeepCard(r *http.Request, sub *subjectOf) error {
 	return httpx.CheckIfMatch(r, tag)
 }
 
-// cardAnswer says what is recorded without repeating it: an answer may be kept for a repetition.
-func cardAnswer(sub *subjectOf) map[string]any {
-	return map[string]any{"journey": sub.Journey, "version": sub.cardVersion + 1, "confirmed": sub.card.Confirmed(),
-		"noSafeChannel": sub.card.NoSafeChannel,
-		"channels":      len(sub.card.Channels)}
+// cardShown says what is recorded of how somebody may be reached, without repeating it: an answer may be kept for a
+// repetition.
+type cardShown struct {
+	Journey   string `json:"journey"`
+	Version   int64  `json:"version"`
+	Confirmed bool   `json:"confirmed"`
+	// NoSafeChannel: nothing may be used. Channels is how many are recorded.
+	NoSafeChannel bool `json:"noSafeChannel"`
+	Channels      int  `json:"channels"`
+}
+
+func cardAnswer(sub *subjectOf) *cardShown {
+	return &cardShown{sub.Journey, sub.cardVersion + 1, sub.card.Confirmed(), sub.card.NoSafeChannel,
+		len(sub.card.Channels)}
 }
 
 // keepCard stores a card and gives out that it changed; who must not know is told by around, on every journey of

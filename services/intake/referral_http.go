@@ -22,9 +22,14 @@ import (
 
 // selfAnswer is what everybody is told who asks for support for themselves: the same whatever is known of them, so
 // that nobody can find out by it whether somebody has a journey.
-var selfAnswer = map[string]any{"received": true,
-	"message": "Thank you for asking. A member of staff will be in touch in the way you said is safe. If you need " +
+var selfAnswer = received{true,
+	"Thank you for asking. A member of staff will be in touch in the way you said is safe. If you need " +
 		"help now, call 999, or NHS 111 and choose option 2."}
+
+type received struct {
+	Received bool   `json:"received"`
+	Message  string `json:"message"`
+}
 
 // referralAnswer is what a professional is told.
 type referralAnswer struct {

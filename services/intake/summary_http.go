@@ -117,9 +117,17 @@ func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
 		}
 		w.Header().Set("ETag", httpx.VersionTag(kept.version))
 		// What is answered may be kept for a repetition: the words are not repeated.
-		return http.StatusOK, map[string]any{"journey": journey, "version": kept.version, "kept": kept.Words != "",
-			"released": append([]string{}, kept.Released...)}, nil
+		return http.StatusOK, summaryKept{journey, kept.version, kept.Words != "",
+			append([]string{}, kept.Released...)}, nil
 	})
+}
+
+// summaryKept says whether there is a summary now, and to which partners it is released.
+type summaryKept struct {
+	Journey  string   `json:"journey"`
+	Version  int64    `json:"version"`
+	Kept     bool     `json:"kept"`
+	Released []string `json:"released"`
 }
 
 // shownTo is what somebody reads of it with who the person is: a partner only what was released to it.

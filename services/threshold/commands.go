@@ -185,9 +185,26 @@ func (a api) told(w http.ResponseWriter, r *http.Request) error {
 		addTold(tx, who, report, tx.Now)
 		published, _ := a.directory.Criterion(service, body.Criterion)
 		differs := published.DiffersIn(report.Terms)
-		return map[string]any{"id": report.ID, "service": service, "criterion": body.Criterion, "differsIn": differs},
-			nil
+		return toldShown{report.ID, service, body.Criterion, differs}, nil
 	})
+}
+
+// toldShown says in which terms what somebody was told differs from what is published.
+type toldShown struct {
+	ID        string   `json:"id"`
+	Service   string   `json:"service"`
+	Criterion string   `json:"criterion"`
+	DiffersIn []string `json:"differsIn"`
+}
+
+// reportShown says how a published number or link stands: reported, reported-before or mended; and by when somebody
+// looks at it.
+type reportShown struct {
+	ID      string     `json:"id,omitempty"`
+	Service string     `json:"service"`
+	Line    string     `json:"line"`
+	State   string     `json:"state"`
+	DueAt   *time.Time `json:"dueAt,omitempty"`
 }
 
 // deadLine records that a published number or link reaches nobody, which opens a step; or that it works again, which
@@ -212,13 +229,12 @@ func (a api) deadLine(w http.ResponseWriter, r *http.Request) error {
 			return nil, err
 		}
 		if !first {
-			return map[string]any{"service": service, "line": body.Line, "state": "reported-before"}, nil
+			return reportShown{Service: service, Line: body.Line, State: "reported-before"}, nil
 		}
+		due := line.DueAt.In(a.zone)
 		tx.Emit(flow.Emission{Type: string(schemas.ServiceLineReported), Journey: line.ID, Version: 1,
-			Data: schemas.ServiceLineReportedData{Service: service, Organisation: a.organisation,
-				DueAt: line.DueAt.In(a.zone)}})
-		return map[string]any{"id": line.ID, "service": service, "line": body.Line, "state": "reported",
-			"dueAt": line.DueAt.In(a.zone)}, nil
+			Data: schemas.ServiceLineReportedData{Service: service, Organisation: a.organisation, DueAt: due}})
+		return reportShown{line.ID, service, body.Line, "reported", &due}, nil
 	})
 }
 
@@ -240,7 +256,7 @@ func (a api) mend(tx *flow.Tx, who principal.Principal, service, line string) (a
 	}
 	tx.Emit(flow.Emission{Type: string(schemas.ServiceLineMended), Journey: mended.ID, Version: mended.Version,
 		Data: schemas.ServiceLineMendedData{}})
-	return map[string]any{"id": mended.ID, "service": service, "line": line, "state": "mended"}, nil
+	return reportShown{ID: mended.ID, Service: service, Line: line, State: "mended"}, nil
 }
 
 func (a api) service(r *http.Request) (string, error) {

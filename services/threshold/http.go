@@ -233,13 +233,15 @@ func (a api) whatIf(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, whatIfAnswer{criteria.WhatIf(a.directory, draft, past), unkept})
 }
 
+// gapsAsked bounds a search for gaps: how many combinations of facts it looks at, and on which day.
+type gapsAsked struct {
+	Budget int          `json:"budget"`
+	On     criteria.Day `json:"on"`
+}
+
 // gaps searches the space of facts. The body may name a smaller budget and another day.
 func (a api) gaps(w http.ResponseWriter, r *http.Request) error {
-	type desired struct {
-		Budget int          `json:"budget"`
-		On     criteria.Day `json:"on"`
-	}
-	wanted, _, err := httpx.ReadJSON[desired](w, r, factsLimit)
+	wanted, _, err := httpx.ReadJSON[gapsAsked](w, r, factsLimit)
 	if err != nil {
 		return err
 	}

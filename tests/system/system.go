@@ -360,7 +360,11 @@ func (s *System) askOnce(headers http.Header, method, path, contentType string, 
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return Answer{response.StatusCode, answer, response.Header}
+	got := Answer{response.StatusCode, answer, response.Header}
+	if err := differs(method, path, contentType, body, got); err != nil {
+		s.t.Error(err)
+	}
+	return got
 }
 
 func (s *System) get(path string, into any) error {

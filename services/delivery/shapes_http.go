@@ -1,0 +1,45 @@
+package delivery
+
+import "footbridge/libs/httpx"
+
+// partnersPage is a page of a partner's log as it reads it (page.write).
+type partnersPage struct {
+	Items []partnersItem `json:"items"`
+	// Next is the cursor after the last of the items: asking with it says that everything up to there has come.
+	Next string `json:"next"`
+	// More says that there is more already.
+	More bool `json:"more"`
+}
+
+// partnersItem is one event of a partner's log.
+type partnersItem struct {
+	// Cursor is the cursor after it.
+	Cursor string `json:"cursor"`
+	// Event is the CloudEvent, byte for byte as a webhook brings it.
+	Event envelope `json:"event"`
+}
+
+// Shapes are what the routes read and answer.
+func Shapes() map[string]httpx.Shape {
+	after := httpx.Parameter{Name: "after",
+		Meaning: "The cursor after which to begin; left out, the first event that is kept."}
+	stream := httpx.Gives[envelope](after)
+	stream.Media = "text/event-stream"
+	shown := httpx.Takes[nothing, subscriptionShown]()
+	ends := httpx.Gives[subscriptionShown]()
+	return map[string]httpx.Shape{
+		"GET /api/feed": httpx.Gives[partnersPage](after,
+			httpx.Parameter{Name: "limit", Meaning: "How many events at most; 100, and 500 at most."},
+			httpx.Parameter{Name: "wait", Meaning: "For how many seconds an empty page is waited with, at most 20."}),
+		"GET /api/stream":                      stream,
+		"GET /api/subscriptions":               httpx.Gives[httpx.List[subscriptionShown]](),
+		"POST /api/subscriptions":              httpx.ShapeOf[subscriptionAsked, subscriptionShown](201),
+		"GET /api/subscriptions/{id}":          httpx.Gives[subscriptionShown](),
+		"DELETE /api/subscriptions/{id}":       ends,
+		"GET /api/subscriptions/{id}/attempts": httpx.Gives[httpx.List[attemptRow]](),
+		"POST /api/subscriptions/{id}/secret":  shown,
+		"POST /api/subscriptions/{id}/state":   httpx.Takes[stateAsked, subscriptionShown](),
+		"POST /api/subscriptions/{id}/again":   httpx.Takes[againAsked, subscriptionShown](),
+		"POST /api/subscriptions/{id}/test":    shown,
+	}
+}

@@ -1,0 +1,30 @@
+package followup
+
+import "footbridge/libs/httpx"
+
+// Shapes are what the routes read and answer.
+func Shapes() map[string]httpx.Shape {
+	live := httpx.Takes[liveAsked, liveShown]()
+	live.Also = map[int]string{202: "Asked for; another person confirms."}
+	return map[string]httpx.Shape{
+		"GET /api/offers":                         httpx.Gives[httpx.List[offerShown]](),
+		"GET /api/offers/{id}":                    httpx.Gives[offerShown](),
+		"POST /api/offers/{id}/accept":            httpx.Takes[nothing, offerShown](),
+		"POST /api/offers/{id}/decline":           httpx.Takes[declined, offerShown](),
+		"POST /api/offers/{id}/appointment":       httpx.Takes[Booking, offerShown](),
+		"POST /api/offers/{id}/outcome":           httpx.Takes[Went, offerShown](),
+		"POST /api/offers/{id}/hand-back":         httpx.Takes[handedBack, offerShown](),
+		"POST /api/offers/{id}/introduce":         httpx.Takes[introduced, offerShown](),
+		"POST /api/offers/{id}/undo":              httpx.Takes[nothing, offerShown](),
+		"POST /api/offers/{id}/may-know":          httpx.Takes[knows, offerShown](),
+		"POST /api/offers/{id}/question":          httpx.Takes[asked, offerShown](),
+		"POST /api/offers/{id}/confirm-deletion":  httpx.Takes[deletion, offerShown](),
+		"GET /api/partners/{id}":                  httpx.Gives[partnerShown](),
+		"PUT /api/partners/{id}/capacity":         httpx.Takes[capacityAsked, partnerShown](),
+		"PUT /api/partners/{id}/agreement":        httpx.Takes[Terms, partnerShown](),
+		"PUT /api/partners/{id}/holidays":         httpx.Takes[holidaysAsked, partnerShown](),
+		"PUT /api/partners/{id}/pause":            httpx.Takes[pauseAsked, partnerShown](),
+		"PUT /api/partners/{id}/notice":           httpx.Takes[Notice, partnerShown](),
+		"POST /api/organisations/{id}/going-live": live,
+	}
+}

@@ -1,0 +1,58 @@
+package intake
+
+import (
+	"reflect"
+
+	"footbridge/libs/httpx"
+	"footbridge/schemas"
+	"footbridge/services/intake/record"
+)
+
+// Shapes are what the routes read and answer; those under /fhir as FHIR has them.
+func Shapes() map[string]httpx.Shape {
+	events := httpx.ShapeOf[httpx.None, eventAnswer](202)
+	events.Also = map[int]string{200: "A batch: an answer for each event, never all or nothing."}
+	referral := httpx.ShapeOf[schemas.ReferralSubmittedData, referralAnswer](202)
+	referral.Or = reflect.TypeFor[received]() // to whoever asks for themselves
+	list := httpx.Takes[string, listAnswer](httpx.Parameter{Name: "organisation",
+		Meaning: "Whose list it is, of whoever keeps those of several."})
+	list.ReadsMedia = "text/csv"
+	page := httpx.Takes[schemas.OwnPageRecord, ownPageShown]()
+	page.Also = map[int]string{201: "Made: the code is told in this answer alone."}
+	erase := httpx.Takes[eraseRequest, Erased]()
+	erase.Also = map[int]string{202: "Asked for; another person confirms that request."}
+	return map[string]httpx.Shape{
+		"POST /events": events,
+		"GET /api/messages": httpx.Gives[httpx.List[LedgerLine]](
+			httpx.Parameter{Name: "outcome", Meaning: "Those with one outcome."},
+			httpx.Parameter{Name: "sender", Meaning: "Those of one sender."},
+			httpx.Parameter{Name: "waiting", Meaning: "true: what waits for a human, by the time promised."}),
+		"GET /api/messages/{id}":          httpx.Gives[messageShown](),
+		"POST /api/messages/{id}/release": httpx.Takes[releaseEdits, LedgerLine](),
+		"POST /api/messages/{id}/dismiss": httpx.Gives[LedgerLine](),
+		"GET /api/facilities": httpx.Gives[httpx.List[FacilityLine]](
+			httpx.Parameter{Name: "placed", Meaning: "true: those that were placed."}),
+		"POST /api/facilities/{id}/place":        httpx.Takes[placing, placedShown](),
+		"POST /api/facilities/{id}/unplace":      httpx.Takes[unplacing, placedShown](),
+		"POST /api/referrals":                    referral,
+		"POST /api/referrals/list":               list,
+		"POST /api/signals":                      httpx.ShapeOf[map[string]any, signalAnswer](202),
+		"POST /api/people/{ref}/contact-stopped": httpx.Takes[stopRequest, stopAnswer](),
+		"POST /api/people/{ref}/contact-resumed": httpx.Takes[stopRequest, stopAnswer](),
+		"GET /api/journeys/{id}/consent":         httpx.Gives[consentsShown](),
+		"POST /api/journeys/{id}/consent":        httpx.Takes[consentRequest, consentsShown](),
+		"POST /api/journeys/{id}/contact":        httpx.Takes[record.Card, cardShown](),
+		"POST /api/journeys/{id}/preferences":    httpx.Takes[record.Preferences, cardShown](),
+		"POST /api/journeys/{id}/summary":        httpx.Takes[schemas.SummaryRecord, summaryKept](),
+		"POST /api/journeys/{id}/facts":          httpx.Takes[schemas.FactsRecord, factsKept](),
+		"GET /api/journeys/{id}/identity":        httpx.Gives[identityShown](),
+		"GET /api/journeys/{id}/own-page":         httpx.Gives[ownPageShown](),
+		"POST /api/journeys/{id}/own-page":        page,
+		"GET /api/calls/{id}/person":             httpx.Gives[callPerson](),
+		"GET /api/people/{ref}/access":           httpx.Gives[httpx.List[AccessLogEntry]](),
+		"POST /api/people/{ref}/merge":           httpx.Takes[mergeRequest, mergeShown](),
+		"POST /api/people/{ref}/unmerge":         httpx.Takes[mergeRequest, mergeShown](),
+		"POST /api/people/{ref}/legal-hold":      httpx.Takes[legalHoldAsked, legalHoldShown](),
+		"POST /api/people/{ref}/erase":           erase,
+	}
+}
