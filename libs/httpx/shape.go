@@ -9,6 +9,9 @@ type Shape struct {
 	Reads, Answers reflect.Type
 	// Or is what it answers with instead, to some who ask.
 	Or reflect.Type
+	// Filled are members of the body that may be left out though their type asks for them: they are known of whoever
+	// asks.
+	Filled []string
 	// Status of the answer where all went well, and Also others, each with its meaning.
 	Status int
 	Also   map[int]string

@@ -42,6 +42,7 @@ import (
 	"footbridge/libs/mail"
 	"footbridge/libs/notify"
 	"footbridge/libs/outward"
+	"footbridge/libs/vault"
 	"footbridge/schemas"
 )
 
@@ -95,6 +96,8 @@ type Config struct {
 	Told   []Told
 	// Origin is whom endpoints are asked to allow: the host of this system.
 	Origin string
+	// Vault seals what endpoints are signed with; without it nobody has an endpoint, and nothing is sent to one.
+	Vault *vault.Vault
 	// SignIn sends a mail by which a worker of a partner signs in; nil where no mail is sent.
 	SignIn func(context.Context, mail.Message) error
 	Log    *slog.Logger
@@ -105,6 +108,7 @@ type Service struct {
 	tellWithin time.Duration
 	plain      bool
 	origin     string
+	vault      *vault.Vault
 	signIn     func(context.Context, mail.Message) error
 	log        *slog.Logger
 	client     *http.Client
@@ -127,7 +131,7 @@ type Service struct {
 // New makes the service.
 func New(cfg Config) (*Service, error) {
 	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"),
-		signIn: cfg.SignIn, log: cfg.Log,
+		signIn: cfg.SignIn, log: cfg.Log, vault: cfg.Vault,
 		client: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: attemptPatience, MostBytes: readOfAnswer})}
 	zone, err := calendar.ZoneOr(nil)
 	if err != nil {

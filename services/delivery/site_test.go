@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
+	"footbridge/libs/vault"
 	"footbridge/schemas"
 )
 
@@ -50,6 +52,9 @@ func newSite(t *testing.T, cfg Config) *site {
 	}
 	var err error
 	cfg.Origin, cfg.Plain = "footbridge.example", true
+	if cfg.Vault, err = vault.OpenOrCreateFile(filepath.Join(t.TempDir(), "delivery.kek")); err != nil {
+		t.Fatal(err)
+	}
 	if s.Service, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -176,11 +181,20 @@ func (s *site) said(journey string, typ schemas.Type) int {
 // ask asks as a partner, and reads the answer into what is given.
 func (s *site) ask(partner, method, path, body string, into any) int {
 	s.t.Helper()
+	return s.askWith(partner, method, path, body, into)
+}
+
+// askWith is ask with further headers, each a name and its value.
+func (s *site) askWith(partner, method, path, body string, into any, header ...string) int {
+	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, s.srv.URL+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	request.Header.Set(asHeader, partner)
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}

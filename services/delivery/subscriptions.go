@@ -140,18 +140,18 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		s := subscription{ID: clock.NewID(tx.Now), Partner: who.Organisation, URL: asked.URL,
-			Types: append([]string{}, asked.Types...), State: pending, Secret: newSecret(),
-			Taken: taken, CreatedAt: tx.Now}
+			Types: append([]string{}, asked.Types...), State: pending, Taken: taken, CreatedAt: tx.Now}
+		if err := a.newSecretFor(&s); err != nil {
+			return 0, nil, err
+		}
 		addSubscription(tx, who, s)
 		tx.AfterCommit(func() { a.wake("handshakes") })
-		shown := s.shown()
-		shown.Secret = secretText(s.Secret)
-		return http.StatusCreated, shown, nil
+		return http.StatusCreated, s.shown(), nil
 	})
 	if err != nil {
 		return err
 	}
-	return answer.Write(w)
+	return a.withSecret(w, r, who, answer)
 }
 
 // listSubscriptions lists the asking partner's endpoints.
@@ -193,8 +193,9 @@ func (a api) showSubscription(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, found[0].shown())
 }
 
-// onSubscription handles a change of one endpoint of the asking partner.
-func onSubscription[B any](a api, change func(tx *flow.Tx, who principal.Principal, s *subscription,
+// onSubscription handles a change of one endpoint of the asking partner. secret says that the answer shows what it is
+// signed with.
+func onSubscription[B any](a api, secret bool, change func(tx *flow.Tx, who principal.Principal, s *subscription,
 	body B) (subscriptionShown, error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who, err := partnerAsking(r)
@@ -233,6 +234,9 @@ func onSubscription[B any](a api, change func(tx *flow.Tx, who principal.Princip
 		if err != nil {
 			return err
 		}
+		if secret {
+			return a.withSecret(w, r, who, answer)
+		}
 		return answer.Write(w)
 	}
 }
@@ -248,10 +252,11 @@ func (a api) end(_ *flow.Tx, _ principal.Principal, s *subscription, _ nothing) 
 // changeSecret gives an endpoint a new secret; the former one signs too for a day.
 func (a api) changeSecret(tx *flow.Tx, _ principal.Principal, s *subscription, _ nothing) (subscriptionShown, error) {
 	until := tx.Now.Add(formerSigns)
-	s.Former, s.FormerUntil, s.Secret = s.Secret, &until, newSecret()
-	shown := s.shown()
-	shown.Secret = secretText(s.Secret)
-	return shown, nil
+	s.FormerUntil = &until
+	if err := a.newSecretFor(s); err != nil {
+		return subscriptionShown{}, err
+	}
+	return s.shown(), nil
 }
 
 type stateAsked struct {

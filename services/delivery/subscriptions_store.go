@@ -15,6 +15,7 @@ type subscription struct {
 	ID, Partner, URL string
 	Types            []string
 	State, Because   string
+	Key              []byte // wrapped; secret and former are sealed under it
 	Secret, Former   []byte
 	FormerUntil      *time.Time
 	Taken            int64
@@ -28,12 +29,12 @@ type subscription struct {
 
 const subscriptionColumns = `select id::text, partner::text, url, types, state, because, secret, former, former_until,
 	taken, failures, slow, failing_at,
-	next_at, created_at, version from subscription`
+	next_at, created_at, version, key from subscription`
 
 func scanSubscription(row pgx.CollectableRow) (s subscription, err error) {
 	if err = row.Scan(&s.ID, &s.Partner, &s.URL, &s.Types, &s.State, &s.Because, &s.Secret, &s.Former, &s.FormerUntil,
 		&s.Taken, &s.Failures, &s.Slow,
-		&s.FailingAt, &s.NextAt, &s.CreatedAt, &s.Version); err != nil {
+		&s.FailingAt, &s.NextAt, &s.CreatedAt, &s.Version, &s.Key); err != nil {
 		return s, fmt.Errorf("reading a subscription: %w", err)
 	}
 	return s, nil
@@ -51,9 +52,10 @@ func collectSubscriptions(each func(subscription)) func(rows pgx.Rows) error {
 
 // addSubscription queues a new endpoint of the asking partner. It gets what comes after a position.
 func addSubscription(q flow.Queuer, who principal.Principal, s subscription) {
-	q.Queue(`insert into subscription (id, partner, url, types, state, because, secret, taken, next_at, created_at)
-		values ($1::text::uuid, $2::text::uuid, $3, $4, $5, '', $6, $7, $8, $8)`, s.ID, who.Organisation, s.URL,
-		s.Types, s.State, s.Secret, s.Taken, s.CreatedAt)
+	q.Queue(`insert into subscription (id, partner, url, types, state, because, secret, taken, next_at, created_at,
+			key)
+		values ($1::text::uuid, $2::text::uuid, $3, $4, $5, '', $6, $7, $8, $8, $9)`, s.ID, who.Organisation, s.URL,
+		s.Types, s.State, s.Secret, s.Taken, s.CreatedAt, s.Key)
 }
 
 // subscriptionsOf queues the endpoints of the asking partner, those that have ended left out.
@@ -75,9 +77,9 @@ func lockSubscription(q flow.Queuer, who principal.Principal, id string, each fu
 func saveSubscription(q flow.Queuer, s subscription) {
 	q.Queue(`update subscription set state = $2, because = $3, secret = $4, former = $5, former_until = $6, taken = $7,
 		failures = $8, slow = $9, failing_at = $10,
-		next_at = $11, version = version + 1 where id = $1::text::uuid`, s.ID, s.State, s.Because, s.Secret, s.Former,
+		next_at = $11, key = $12, version = version + 1 where id = $1::text::uuid`, s.ID, s.State, s.Because, s.Secret, s.Former,
 		s.FormerUntil, s.Taken, s.Failures, s.Slow,
-		s.FailingAt, s.NextAt)
+		s.FailingAt, s.NextAt, s.Key)
 }
 
 // againFrom queues that an endpoint gets again what was taken into outgoing after a position: all of it, or what was

@@ -54,6 +54,7 @@ const (
 	cameThrough    = "delivered"
 	outOfReach     = "not-reached" // nothing was answered in time
 	notAllowed     = "not-allowed" // the address leads inside a network that nothing is sent to
+	notSigned      = "not-signed"  // what it is signed with cannot be read here: nothing was sent
 	redirected     = "redirected"  // redirects are not followed
 	tooMany        = "later"       // 429, or 503 with Retry-After
 	goneForGood    = "gone"        // 410
@@ -196,6 +197,7 @@ func (s *Service) dispatch(_ context.Context, tx *flow.Tx, limit int) (taken int
 		if free := min(limit, share.slots-int(share.flying.Load())); free > 0 {
 			claim(tx, share.shaky, share.width, free, tx.Now, tx.Now.Add(leaseFor), func(p parcel) {
 				p.Attempt, p.Lease = clock.NewOrderedID(tx.Now, len(parcels)), tx.Now.Add(leaseFor)
+				s.openSecrets(&p)
 				parcels = append(parcels, p)
 			})
 		}
@@ -221,6 +223,11 @@ func (o *sender) fly(p parcel) {
 	flying.Add(1)
 	o.begin(func() {
 		began := time.Now()
+		if len(p.Secret) == 0 {
+			flying.Add(-1)
+			o.done <- result{parcel: p, Outcome: notSigned}
+			return
+		}
 		status, after, err := o.post(p, began)
 		flying.Add(-1)
 		o.done <- result{parcel: p, Status: status, Outcome: outcomeOf(status, err), after: after,

@@ -61,7 +61,7 @@ func addTest(q flow.Queuer, s subscription, event string, body []byte, now time.
 type parcel struct {
 	Attempt, Event, Subscription, Journey, Offer string
 	URL                                          string
-	Secret, Former                               []byte
+	Key, Secret, Former                          []byte // of the endpoint
 	Position                                     int64
 	Number                                       int
 	First                                        time.Time // when it was first due
@@ -103,18 +103,18 @@ func claim(q flow.Queuer, shaky bool, width, limit int, now, leased time.Time, e
 			update partner_event e set given_at = $1 from fresh f where e.id = f.id returning e.id, e.body
 		)
 		select t.event::text, t.subscription::text, t.journey::text, t.offer::text, t.position, t.tries, t.first_at,
-			coalesce(t.body, g.body, e.body), s.url, s.secret, case when s.former_until > $1 then s.former
+			coalesce(t.body, g.body, e.body), s.url, s.key, s.secret, case when s.former_until > $1 then s.former
 			end, s.failures
 		from taken t join subscription s on s.id = t.subscription left join given g on g.id = t.event left
 		join partner_event e on e.id = t.event`, now, leased, shaky, width, limit).
 		Query(func(rows pgx.Rows) error {
 			var p parcel
 			_, err := pgx.ForEachRow(rows, []any{&p.Event, &p.Subscription, &p.Journey, &p.Offer, &p.Position,
-				&p.Number, &p.First, &p.Body, &p.URL, &p.Secret,
+				&p.Number, &p.First, &p.Body, &p.URL, &p.Key, &p.Secret,
 				&p.Former, &p.Failures}, func() error {
 				p.Shaky = shaky
 				each(p)
-				p.Body, p.Secret, p.Former = nil, nil, nil // the next row has its own
+				p.Body, p.Key, p.Secret, p.Former = nil, nil, nil, nil // the next row has its own
 				return nil
 			})
 			return err
@@ -228,7 +228,7 @@ func newEndpoints(q flow.Queuer, limit int, now, leased time.Time, each func(sub
 			for no key update skip locked) n where s.id = n.id
 		returning s.id::text, s.partner::text, s.url, s.types, s.state, s.because, s.secret, s.former, s.former_until,
 		s.taken, s.failures, s.slow, s.failing_at,
-			s.next_at, s.created_at, s.version`, now, leased, limit).Query(collectSubscriptions(each))
+			s.next_at, s.created_at, s.version, s.key`, now, leased, limit).Query(collectSubscriptions(each))
 }
 
 // saveHandshake queues whether an endpoint has said that it wants to get events.

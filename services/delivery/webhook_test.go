@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/jackc/pgx/v5"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	svix "github.com/svix/svix-webhooks/go"
 
@@ -51,6 +54,55 @@ func TestPublishedLibrariesVerifyEachWebhook(t *testing.T) {
 			!strings.HasPrefix(r.header.Get("Content-Type"), "application/cloudevents+json") {
 			t.Errorf("a delivery is no CloudEvent: %v %v %s", err, ce.Validate(), r.body)
 		}
+	}
+}
+
+// TestNothingThatSignsStandsInTheDatabase: neither in the endpoint's row nor in what is kept for a repetition, which
+// gets the secret all the same; and what cannot be opened is not sent.
+func TestNothingThatSignsStandsInTheDatabase(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	create := func() (made subscriptionShown) {
+		if status := s.askWith(partner, "POST", "/api/subscriptions", fmt.Sprintf(`{"url":%q}`, e.URL), &made,
+			"Idempotency-Key", "once"); status != http.StatusCreated {
+			t.Fatalf("subscribing answered %d", status)
+		}
+		return made
+	}
+	made := create()
+	if again := create(); again.Secret != made.Secret || again.ID != made.ID || made.Secret == "" {
+		t.Errorf("repeated, the answer is %+v", again)
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(made.Secret, "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.pool.Query(t.Context(), `select s::text from subscription s union all select i::text from idempotency i`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(texts) < 2 {
+		t.Fatalf("%d rows, %v", len(texts), err)
+	}
+	for _, text := range texts {
+		if strings.Contains(text, made.Secret[6:]) || strings.Contains(text, hex.EncodeToString(raw)) {
+			t.Errorf("what signs stands in the database: %s", text)
+		}
+	}
+	s.work()
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+	if _, err := s.pool.Exec(t.Context(), `update subscription set key = ''`); err != nil {
+		t.Fatal(err)
+	}
+	s.offers(partner)
+	var attempts struct{ Items []attemptRow }
+	testkit.Eventually(t, "it is said that it cannot be signed", func() bool {
+		s.ask(partner, "GET", "/api/subscriptions/"+made.ID+"/attempts", "", &attempts)
+		return len(attempts.Items) > 0 && attempts.Items[0].Outcome == notSigned
+	})
+	if got := e.all(); len(got) != 0 {
+		t.Errorf("sent without a signature: %v", got)
 	}
 }
 

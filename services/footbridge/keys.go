@@ -45,6 +45,9 @@ func (c *Config) kekFile() string {
 // workersKEKFile is the key that wraps the keys of partners' workers, for the gateway alone.
 func (c *Config) workersKEKFile() string { return filepath.Join(c.keysFolder(), "workers.kek") }
 
+// deliveryKEKFile is the key that wraps the keys of partners' endpoints, for delivery alone.
+func (c *Config) deliveryKEKFile() string { return filepath.Join(c.keysFolder(), "delivery.kek") }
+
 func (c *Config) keysFolder() string { return orElse(c.Keys, filepath.Join(c.StateDir, "keys")) }
 
 // rings are the folders of keys of this program, so that each list is read once and not for every request.
@@ -81,7 +84,8 @@ func (c *Config) makeKeys() error {
 	}
 	_, err = vault.OpenOrCreateFile(c.kekFile())
 	_, forWorkers := vault.OpenOrCreateFile(c.workersKEKFile())
-	return errors.Join(err, forWorkers)
+	_, forEndpoints := vault.OpenOrCreateFile(c.deliveryKEKFile())
+	return errors.Join(err, forWorkers, forEndpoints)
 }
 
 // formerOpaque is the value from which an earlier version made the names of partners; nil in a new installation.
@@ -358,6 +362,13 @@ func (c *Config) newKeys() error {
 		fmt.Printf("made the key that wraps the keys of partners' workers %s (mode 0600), for gateway alone. Keep a "+
 			"copy apart from the database's backups\n", c.workersKEKFile())
 	}
+	if _, err := os.Stat(c.deliveryKEKFile()); errors.Is(err, fs.ErrNotExist) {
+		if err := vault.CreateFile(c.deliveryKEKFile()); err != nil {
+			return err
+		}
+		fmt.Printf("made the key that wraps the keys of partners' endpoints %s (mode 0600), for delivery alone. Keep "+
+			"a copy apart from the database's backups\n", c.deliveryKEKFile())
+	}
 	fmt.Printf("%s is for every process; each key file is for its own service alone (footbridge doctor --only "+
 		"SERVICE says which). What was there is as it was.\n", c.keyring().ListPath())
 	return nil
@@ -494,6 +505,12 @@ func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 		also += ", " + c.workersKEKFile()
 		if _, missing := os.Stat(c.workersKEKFile()); missing != nil {
 			also += " (not there: partners' workers cannot sign in; footbridge keys new makes it)"
+		}
+	}
+	if slices.Contains(names, schemas.Delivery) {
+		also += ", " + c.deliveryKEKFile()
+		if _, missing := os.Stat(c.deliveryKEKFile()); missing != nil {
+			also += " (not there: nothing is sent to partners' endpoints; footbridge keys new makes it)"
 		}
 	}
 	note = fmt.Sprintf("this process needs %s, %s%s", keyring.ListFile, strings.Join(files, ".key, ")+".key", also)

@@ -242,6 +242,11 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Vault, err = vault.OpenFile(p.cfg.deliveryKEKFile()); errors.Is(err, fs.ErrNotExist) {
+		cfg.Log.Warn("nothing is sent to partners' endpoints: the key that wraps theirs is not there")
+	} else if err != nil {
+		return err
+	}
 	s, err := delivery.New(cfg)
 	if err != nil {
 		return err

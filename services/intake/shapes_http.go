@@ -13,6 +13,7 @@ func Shapes() map[string]httpx.Shape {
 	events := httpx.ShapeOf[httpx.None, eventAnswer](202)
 	events.Also = map[int]string{200: "A batch: an answer for each event, never all or nothing."}
 	referral := httpx.ShapeOf[schemas.ReferralSubmittedData, referralAnswer](202)
+	referral.Filled = []string{"organisation", "referral", "route"}
 	referral.Or = reflect.TypeFor[received]() // to whoever asks for themselves
 	list := httpx.Takes[string, listAnswer](httpx.Parameter{Name: "organisation",
 		Meaning: "Whose list it is, of whoever keeps those of several."})
@@ -46,8 +47,8 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/summary":        httpx.Takes[schemas.SummaryRecord, summaryKept](),
 		"POST /api/journeys/{id}/facts":          httpx.Takes[schemas.FactsRecord, factsKept](),
 		"GET /api/journeys/{id}/identity":        httpx.Gives[identityShown](),
-		"GET /api/journeys/{id}/own-page":         httpx.Gives[ownPageShown](),
-		"POST /api/journeys/{id}/own-page":        page,
+		"GET /api/journeys/{id}/own-page":        httpx.Gives[ownPageShown](),
+		"POST /api/journeys/{id}/own-page":       page,
 		"GET /api/calls/{id}/person":             httpx.Gives[callPerson](),
 		"GET /api/people/{ref}/access":           httpx.Gives[httpx.List[AccessLogEntry]](),
 		"POST /api/people/{ref}/merge":           httpx.Takes[mergeRequest, mergeShown](),

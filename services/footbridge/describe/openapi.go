@@ -219,7 +219,14 @@ func (b *builder) requestBody(route schemas.Route, shape httpx.Shape) object {
 	case shape.Reads == nil:
 		return nil
 	}
-	return object{"content": b.content(bodyOf(route, shape), cmp.Or(shape.ReadsMedia, "application/json"), read),
+	content := b.content(bodyOf(route, shape), cmp.Or(shape.ReadsMedia, "application/json"), read)
+	if len(shape.Filled) > 0 {
+		s := b.members(shape.Reads, read)
+		s["required"] = slices.DeleteFunc(s["required"].([]string),
+			func(name string) bool { return slices.Contains(shape.Filled, name) })
+		content["application/json"].(object)["schema"] = s
+	}
+	return object{"content": content,
 		"required": shape.Reads.Kind() != reflect.Struct || shape.Reads.NumField() > 0}
 }
 
