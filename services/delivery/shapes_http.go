@@ -41,5 +41,8 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/subscriptions/{id}/state":   httpx.Takes[stateAsked, subscriptionShown](),
 		"POST /api/subscriptions/{id}/again":   httpx.Takes[againAsked, subscriptionShown](),
 		"POST /api/subscriptions/{id}/test":    shown,
+		"GET /api/partners/{id}/notice":        httpx.Gives[noticeShown](),
+		"PUT /api/partners/{id}/notice":        httpx.Takes[noticeAsked, noticeShown](),
+		"GET /api/outbox-mail":                 httpx.Gives[httpx.List[mailSeen]](),
 	}
 }
