@@ -248,12 +248,19 @@ func (s *Service) postLetter(w http.ResponseWriter, r *http.Request) error {
 			sees = SeesSlip
 		}
 		s.storeAccess(tx, who, sub, sees, "", "", tx.Now)
-		return http.StatusOK, map[string]any{"journey": journey, "kind": printed.Kind, "printedAt": tx.Now.In(s.zone)},
+		return http.StatusOK, letterKept{journey, printed.Kind, tx.Now.In(s.zone)},
 			nil
 	})
 }
 
 // doesNotOpen is the one answer to whatever does not open.
+// letterKept is that something was printed for a journey's person.
+type letterKept struct {
+	Journey   string    `json:"journey"`
+	Kind      string    `json:"kind"`
+	PrintedAt time.Time `json:"printedAt"`
+}
+
 func doesNotOpen() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "Nothing opens with this.")
 }

@@ -49,6 +49,7 @@ func Shapes() map[string]httpx.Shape {
 		"GET /api/journeys/{id}/identity":        httpx.Gives[identityShown](),
 		"GET /api/journeys/{id}/own-page":        httpx.Gives[ownPageShown](),
 		"POST /api/journeys/{id}/own-page":       page,
+		"POST /api/journeys/{id}/letter":         httpx.Takes[schemas.LetterPrinted, letterKept](),
 		"GET /api/calls/{id}/person":             httpx.Gives[callPerson](),
 		"GET /api/people/{ref}/access":           httpx.Gives[httpx.List[AccessLogEntry]](),
 		"POST /api/people/{ref}/merge":           httpx.Takes[mergeRequest, mergeShown](),

@@ -340,4 +340,5 @@ var meanings = map[string]string{
 	"offBy":             "Who turned it off.",
 	"offAt":             "When it was turned off.",
 	"text":              "What is in it.",
+	"printedAt":         "When it was printed.",
 }
