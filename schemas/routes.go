@@ -410,6 +410,8 @@ var routes = []Route{
 		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may " +
 			"know of its offers, each event with the cursor after it. Asking with a cursor says that everything up " +
 			"to it has come."},
+	{"GET", "/api/told", Delivery, []Role{Partner}, false,
+		"Lists what a partner was told, and when first, the newest in front; asking for it takes nothing."},
 	{"GET", "/api/stream", Delivery, []Role{Partner}, false,
 		"The same as server-sent events, with the same ids, resumed by Last-Event-ID."},
 	{"GET", "/api/subscriptions", Delivery, []Role{Partner}, false,

@@ -141,5 +141,6 @@ var queries = map[string][]string{
 	"GET /api/thresholds/turned":           {"service", "criterion"},
 	"GET /api/feed":                        {"after", "limit", "wait"},
 	"GET /api/stream":                      {"after"},
+	"GET /api/told":                        {"limit", "cursor"},
 	"GET /api/subscriptions/{id}/attempts": {"limit", "cursor"},
 }

@@ -197,6 +197,8 @@ func Routes() []schemas.Route {
 		page("POST", "/offers/{id}", "Says something of an offer, or shows who the person is to the partner that has "+
 			"taken them on.", answering...),
 		page("POST", "/offers/{id}/help", "Asks for help now, about an offer.", helping...),
+		page("GET", "/calendar", "A partner's sessions that are booked, by day.", schemas.Partner),
+		page("GET", "/told", "What a partner was told, and when.", schemas.Partner),
 		page("GET", "/partners/{id}", "A partner: its places, days and agreement.", answering...),
 		page("POST", "/partners/{id}", "Changes a partner.", answering...),
 		page("GET", "/going-live", "Whether anything is sent outward for an organisation.", schemas.Navigator,
@@ -310,6 +312,8 @@ func (s *Console) register() error {
 		"GET /offers/{id}":              s.showOffer,
 		"POST /offers/{id}":             s.answerOffer,
 		"POST /offers/{id}/help":        s.askHelp("offers"),
+		"GET /calendar":                 s.showCalendar,
+		"GET /told":                     s.showTold,
 		"GET /partners/{id}":            s.showPartner,
 		"POST /partners/{id}":           s.changePartner,
 		"GET /going-live":               s.showLive,

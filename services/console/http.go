@@ -37,7 +37,7 @@ type view struct {
 type problemView struct{ Words, Anchor string }
 
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
-	"calls", "call", "called", "offers", "offer", "partner", "help", "going-live", "outbox-mail",
+	"calls", "call", "called", "offers", "offer", "partner", "calendar", "told", "help", "going-live", "outbox-mail",
 	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received",
 	"link", "link-undone", "no-link", "person-code", "person-next", "person-more",
 	"paper"}

@@ -68,10 +68,11 @@ func (c *client) partner(ctx context.Context, p principal.Principal, id string) 
 }
 
 type partnerView struct {
-	Name  string
-	Facts []factView
-	Acts  actionsView
-	Own   bool
+	Name    string
+	Facts   []factView
+	Acts    actionsView
+	Own     bool
+	Workers string // the page of those who sign in
 }
 
 func viewPartner(o partnerOrganisation, zone *time.Location) (facts []factView) {
@@ -161,7 +162,8 @@ func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partner
 	}
 	return o, func(status int, f filledIn, more ...problemView) error {
 		page := partnerView{Name: o.Name, Facts: viewPartner(o, s.zone), Own: p.Role == string(schemas.Partner),
-			Acts: formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
+			Workers: "/partners/" + url.PathEscape(o.ID) + "/workers",
+			Acts:    formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
 		if f.entered.Get("action") == "" && len(page.Acts.Forms) > 0 {
 			page.Acts.Forms[0].Open = false // none of them is what somebody comes for
 		}

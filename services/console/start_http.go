@@ -13,7 +13,8 @@ import (
 
 // menu are the parts of the site, in the order in which they stand; the first that is open to somebody is where they
 // begin.
-var menu = []linkView{{"/steps", "What to do next"}, {"/offers", "Offers"}, {"/calls", "Calls"},
+var menu = []linkView{{"/steps", "What to do next"}, {"/offers", "Offers"}, {"/calendar", "Calendar"},
+	{"/calls", "Calls"}, {"/told", "What you were told"},
 	{"/journeys", "Journeys"}, {"/look", "Look at a journey"}, {"/refer", "Ask for support"},
 	{"/messages", "Messages"}, {"/partners", "Your organisation"}}
 

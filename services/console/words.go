@@ -395,6 +395,29 @@ var consideredWords = map[string]string{"fits": "It could take the person on",
 var knownWords = map[string]string{"nobody": "Nobody outside has been told yet",
 	"channel": "It is on its way: nobody there has said that they have it", "partner": "The organisation has it"}
 
+// newsWords say what a partner was told; another type is shown as it reads.
+var newsWords = map[string]string{
+	string(schemas.OfferSent):              "You were asked for a person",
+	string(schemas.OfferNudged):            "You were reminded of a question",
+	string(schemas.OfferPaused):            "Contact is stopped for the time being, or goes on",
+	string(schemas.OfferAccepted):          "Your yes was recorded",
+	string(schemas.OfferConfirmed):         "The person said yes to you by name",
+	string(schemas.OfferAcceptedLate):      "Your late yes was recorded: the person chooses",
+	string(schemas.OfferDeclined):          "Your no was recorded",
+	string(schemas.OfferPassedOn):          "Another organisation is asked; a late yes is welcome",
+	string(schemas.OfferWithdrawn):         "Nothing is asked of you any more",
+	string(schemas.OfferHandedBack):        "What you handed back was recorded",
+	string(schemas.OfferUndone):            "Your answer was taken back",
+	string(schemas.OfferQuestionAnswered):  "Your question was answered",
+	string(schemas.OfferDeletionConfirmed): "What you did with what you knew was recorded",
+	string(schemas.OfferWithheld):          "Something was taken back before you were told",
+	string(schemas.AppointmentBooked):      "A time was recorded",
+	string(schemas.AppointmentKept):        "A session that took place was recorded",
+	string(schemas.AppointmentNotKept):     "A session that did not take place was recorded",
+	string(schemas.AppointmentCancelled):   "A session was called off",
+	string(schemas.FollowupCompleted):      "What comes next was recorded",
+}
+
 // callStates say what became of a call.
 var callStates = map[string]string{
 	"scheduled": "It is still to be made", "reached": "The person was reached", "unanswered": "Nobody answered",

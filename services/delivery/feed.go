@@ -3,10 +3,13 @@ package delivery
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
@@ -208,4 +211,31 @@ func partnerAsking(r *http.Request) (principal.Principal, error) {
 		err = httpx.NewProblem(http.StatusForbidden, "Only a partner has a log of its own, and you do not ask for one.")
 	}
 	return who, err
+}
+
+// told lists what the asking partner was told, the newest first. Asking for it tells nothing and takes nothing.
+func (a api) told(w http.ResponseWriter, r *http.Request) error {
+	who, err := partnerAsking(r)
+	if err != nil {
+		return err
+	}
+	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 500)
+	if err != nil {
+		return err
+	}
+	before := int64(math.MaxInt64)
+	if len(page.After) == 1 {
+		if before, err = strconv.ParseInt(page.After[0], 10, 64); err != nil {
+			return httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Begin again without "+
+				"it.")
+		}
+	}
+	var all []given
+	batch := &pgx.Batch{}
+	givenTo(batch, who, before, page.Limit+1, &all)
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("listing what a partner was told: %w", err)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(all, page.Limit,
+		func(one given) []string { return []string{strconv.FormatInt(one.Position, 10)} }))
 }

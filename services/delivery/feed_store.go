@@ -51,6 +51,25 @@ func giveOut(q flow.Queuer, who principal.Principal, after int64, limit int, now
 		})
 }
 
+// given is one thing that a partner was told.
+type given struct {
+	Position int64     `json:"position"`
+	Type     string    `json:"type"`
+	Offer    string    `json:"offer"`
+	GivenAt  time.Time `json:"givenAt"`
+}
+
+// givenTo queues what the asking partner was told before a position, the newest first. What has not been given out is
+// not in it: it may be taken back yet.
+func givenTo(q flow.Queuer, who principal.Principal, before int64, limit int, into *[]given) {
+	q.Queue(`select position, type, offer::text, given_at from partner_event where partner = $1::text::uuid and
+		position < $2 and given_at is not null order by position desc limit $3`, who.Organisation, before, limit).
+		Query(func(rows pgx.Rows) (err error) {
+			*into, err = pgx.CollectRows(rows, pgx.RowToStructByPos[given])
+			return err
+		})
+}
+
 // takenBy queues that the asking partner has everything up to a position. It comes after the events of the log, which
 // whoever writes to the log locks before the partner.
 func takenBy(q flow.Queuer, who principal.Principal, position int64) {

@@ -28,6 +28,7 @@ func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/feed":                        a.feed,
 		"GET /api/stream":                      a.stream,
+		"GET /api/told":                        a.told,
 		"GET /api/subscriptions":               a.listSubscriptions,
 		"POST /api/subscriptions":              a.subscribeTo,
 		"GET /api/subscriptions/{id}":          a.showSubscription,
