@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -83,6 +84,12 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 		if err := g.config.Sessions.End(w, r); err != nil {
 			return cannotSay.problem(err)
 		}
+	}
+	if g.config.Workers != nil && g.pendingOf(r) != "" {
+		if err := g.config.Workers.Forget(r.Context(), g.pendingOf(r)); err != nil {
+			return cannotSay.problem(err)
+		}
+		http.SetCookie(w, g.pending("", -time.Second))
 	}
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil

@@ -370,6 +370,38 @@ func TestGuessingASecondFactorIsLimited(t *testing.T) {
 
 const mostTries = 5
 
+func TestWhoSignsOutChangesNoKeysAfterwards(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	_, secret := o.enrolled(navigator, "robin@northgate.example")
+	b := o.opened("robin@northgate.example")
+	b.second(o.digits(secret))
+	pending := b.jar["footbridge-session-on-the-way"]
+	if w := b.send("GET", "/sign-in/keys", nil); !strings.Contains(w.Body.String(), "Remove my authenticator") {
+		t.Fatalf("one's own keys: %d %s", w.Code, w.Body)
+	}
+	b.send("POST", "/sign-out", nil)
+	b.jar[pending.Name] = pending // whoever copied it
+	for _, do := range []string{"drop-authenticator", "authenticator"} {
+		w := b.send("POST", "/sign-in/keys", url.Values{"do": {do}, "code": {o.digits(secret)}})
+		if !strings.Contains(w.Body.String(), "Sign in again") {
+			t.Errorf("%s after signing out: %d %s", do, w.Code, w.Body)
+		}
+	}
+}
+
+func TestASignInByAnAddressThatIsNotTheirsAnyMoreIsOver(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	told := o.added(navigator, "robin@northgate.example")
+	b := o.opened("robin@northgate.example")
+	_, err := o.db.Admin().Exec(t.Context(), `update gateway.worker set mail_hash = 'another'`)
+	ok(t, err) // as when the mail was being made while the address was changed
+	if b.second(told.Code); b.who().Valid() {
+		t.Error("it goes on")
+	}
+}
+
 func TestGuessesAtOnceAreCountedOneByOne(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

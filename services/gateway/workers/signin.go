@@ -63,15 +63,16 @@ func overUnless(found bool, err error) error {
 	return err
 }
 
-// under does something about a sign-in that is on its way, with its worker, both locked.
+// under does something about a sign-in that is on its way, with its worker, both locked: the worker first, as by
+// whatever ends their sign-ins. One that began by an address that is not theirs any more is over.
 func (s *Workers) under(ctx context.Context, pending string,
 	do func(tx pgx.Tx, in signInRow, w sealed) error) error {
 	return s.within(ctx, func(tx pgx.Tx) error {
-		in, found, err := lockPending(ctx, tx, hashOf(pending), s.clock.Now())
-		if err := overUnless(found && in.Worker != nil, err); err != nil {
+		row, found, err := lockWorker(ctx, tx, hashOf(pending))
+		if err := overUnless(found, err); err != nil {
 			return err
 		}
-		row, found, err := lockWorker(ctx, tx, *in.Worker)
+		in, found, err := lockPending(ctx, tx, hashOf(pending), s.clock.Now())
 		if err := overUnless(found, err); err != nil {
 			return err
 		}
@@ -81,6 +82,12 @@ func (s *Workers) under(ctx context.Context, pending string,
 		}
 		return do(tx, in, w)
 	})
+}
+
+// Forget ends a sign-in that is on its way, or that was just done: who signs out changes no keys afterwards, and
+// neither does whoever comes to that screen.
+func (s *Workers) Forget(ctx context.Context, pending string) error {
+	return s.within(ctx, func(tx pgx.Tx) error { return endPending(ctx, tx, hashOf(pending)) })
 }
 
 // Ways are how somebody on their way in may show a second factor, and what they have.

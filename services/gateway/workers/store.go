@@ -51,9 +51,10 @@ func lockWorkerOf(ctx context.Context, tx pgx.Tx, _ principal.Principal, partner
 	return oneWorker(rows, err)
 }
 
-// lockWorker locks the worker whom a sign-in is of, unless they have left.
-func lockWorker(ctx context.Context, tx pgx.Tx, id string) (workerRow, bool, error) {
-	rows, err := tx.Query(ctx, `select `+workerColumns+` from worker where id = $1 and ended_at is null for update`, id)
+// lockWorker locks the worker whom a browser's sign-in is of, unless they have left, or have another address now.
+func lockWorker(ctx context.Context, tx pgx.Tx, pending []byte) (workerRow, bool, error) {
+	rows, err := tx.Query(ctx, `select `+workerColumns+` from worker where ended_at is null and (id, mail_hash) =
+		(select worker, mail_hash from sign_in where pending = $1) for update`, pending)
 	return oneWorker(rows, err)
 }
 
@@ -229,6 +230,11 @@ func lockPending(ctx context.Context, tx pgx.Tx, pending []byte, now time.Time) 
 	rows, err := tx.Query(ctx, `select `+signInColumns+` from sign_in where pending = $1 and until > $2 for update`,
 		pending, now)
 	return oneSignIn(rows, err)
+}
+
+func endPending(ctx context.Context, tx pgx.Tx, pending []byte) error {
+	_, err := tx.Exec(ctx, `update sign_in set until = asked_at where pending = $1`, pending)
+	return err
 }
 
 // countWrong counts a second factor as wrong before it is looked at.
