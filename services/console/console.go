@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
 
@@ -151,6 +152,7 @@ func Routes() []schemas.Route {
 			everybody = append(everybody, role)
 		}
 	}
+	reading := slices.DeleteFunc(slices.Clone(everybody), func(r schemas.Role) bool { return r == schemas.System })
 	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator}
 	teams := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician}
 	calling := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Caller, schemas.Partner}
@@ -204,7 +206,7 @@ func Routes() []schemas.Route {
 		page("GET", "/going-live", "Whether anything is sent outward for an organisation.", schemas.Navigator,
 			schemas.Operator),
 		page("POST", "/going-live", "Turns outward sending on, by two people, or off, by one.", schemas.Navigator),
-		page("GET", "/outbox-mail", "What was mailed, in development alone.", everybody...),
+		page("GET", "/outbox-mail", "What was mailed, in development alone.", reading...),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
 		page("GET", "/messages/{id}", "One message.", schemas.Navigator, schemas.Operator),
 		page("POST", "/messages/{id}/who", "Shows whom a message is about, for a stated reason.", schemas.Navigator),
