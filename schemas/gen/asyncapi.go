@@ -70,21 +70,15 @@ var partnerWays = []partnerWay{
 		"(Webhook-Id, Webhook-Timestamp, Webhook-Signature), after the handshake of CloudEvents' webhook specification."},
 	{"partnerFeed", "http", "/api/feed", "A page of events after a cursor."},
 	{"partnerStream", "http", "/api/stream", "Server-sent events; ids are the feed's cursors."},
-	{"partnerSubjects", "bus", "partner.{partner}.>",
-		"The stream FOOTBRIDGE_PARTNERS: each partner its own subjects."},
 }
 
 func (w partnerWay) channel() object {
-	o := object{
+	return object{
 		{"address", w.address},
 		{"description", w.about},
 		{"servers", []object{{{"$ref", "#/servers/" + w.server}}}},
 		{"messages", object{{"partnerOfferV1", object{{"$ref", "#/components/messages/partnerOfferV1"}}}}},
 	}
-	if strings.Contains(w.address, "{partner}") {
-		o = append(o, member{"parameters", object{{"partner", object{{"description", "The partner's opaque id."}}}}})
-	}
-	return o
 }
 
 func message(e schemas.Entry) object {

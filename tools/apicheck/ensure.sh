@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches from npm, by the lock file, the linters of check.sh and the library of receiver.mjs, once.
+# Fetches from npm, by the lock file, the linters of check.sh, once.
 set -euo pipefail
 cd "$(dirname "$0")"
 have=$(sha256sum package-lock.json | cut -d' ' -f1)
