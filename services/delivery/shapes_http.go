@@ -44,5 +44,6 @@ func Shapes() map[string]httpx.Shape {
 		"GET /api/partners/{id}/notice":        httpx.Gives[noticeShown](),
 		"PUT /api/partners/{id}/notice":        httpx.Takes[noticeAsked, noticeShown](),
 		"GET /api/outbox-mail":                 httpx.Gives[httpx.List[mailSeen]](),
+		"GET /api/told":                        httpx.Gives[httpx.List[given]](),
 	}
 }

@@ -341,4 +341,5 @@ var meanings = map[string]string{
 	"offAt":             "When it was turned off.",
 	"text":              "What is in it.",
 	"printedAt":         "When it was printed.",
+	"position":          "The position in the partner's log.",
 }
