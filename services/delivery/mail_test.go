@@ -121,11 +121,6 @@ func (m *mailSite) hasSaid(journey string, typ schemas.Type, many int) {
 	})
 }
 
-func (m *mailSite) cleared(journey, offer string, by time.Time) {
-	m.t.Helper()
-	m.hears(journey, schemas.OfferCleared, schemas.OfferClearedData{Offer: offer, Partner: m.partner, AnswerBy: &by})
-}
-
 // TestAMailSaysThatSomethingWaitsAndNothingElse: once, by when, with a link that opens the offer; no id, no name, no
 // area; and the offer is handed over, of which nobody need know.
 func TestAMailSaysThatSomethingWaitsAndNothingElse(t *testing.T) {
