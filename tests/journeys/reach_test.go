@@ -411,8 +411,8 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 		id = w.helpOf(*who, a.own)
 	}
 	path, contentType, body := w.fill(a.route, id, who.Organisation)
-	if strings.Contains(path, "{worker}") {
-		path = strings.Replace(path, "{worker}", w.workerOf(id), 1)
+	if strings.Contains(a.route.Pattern, "{worker}") {
+		path = strings.ReplaceAll(path, "{worker}", w.workerOf(id))
 	}
 	var headers []string
 	if a.route.Service == schemas.Console {
