@@ -56,6 +56,11 @@ type commandLine struct {
 			Dir string `arg:"" optional:"" name:"DIR" help:"A folder of profiles beside the shipped ones; FOOTBRIDGE_PROFILES where it is left out."`
 		} `cmd:"" help:"Read golden samples by the profiles they belong to; nothing is sent or stored."`
 	} `cmd:"" group:"feed" help:"How each sender's messages are read."`
+	Sim struct {
+		Partner struct {
+			simPartnerFlags
+		} `cmd:"" help:"Receive webhooks as a partner's system would, check who signed them, and print each event once."`
+	} `cmd:"" group:"feed" help:"Stand in for others, with made-up people alone."`
 
 	Status struct {
 		plainFlags
@@ -214,7 +219,9 @@ func actions() map[string]action {
 		"signals":          {signals, "footbridge signals ./signals"},
 		"referrals import": {sub(referrals, "import"), "footbridge referrals import night.csv --json"},
 		"profiles test":    {sub(profiles, "test"), "footbridge profiles test ./profiles"},
-		"status":           {status, "footbridge status --json"},
+		"sim partner": {simPartner, "FOOTBRIDGE_SIM_SECRET=whsec_… footbridge sim partner --sim-listen " +
+			"127.0.0.1:8091"},
+		"status": {status, "footbridge status --json"},
 		"journeys": {journeys, "footbridge journeys --void\nfootbridge journeys " +
 			"0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
 		"timers":        {timers, "footbridge timers --hours 48"},
