@@ -58,8 +58,9 @@ type receiver struct {
 func newReceiver(secret string, out io.Writer) (*receiver, error) {
 	signed, err := webhooks.NewWebhook(secret)
 	if err != nil || secret == "" {
-		return nil, errors.New("--sim-secret: give the secret that was told when the subscription was made; it begins " +
-			"with whsec_")
+		return nil,
+			errors.New("--sim-secret: give the secret that was told when the subscription was made; it begins " +
+				"with whsec_")
 	}
 	return &receiver{signed: signed, out: out, taken: map[string]bool{}}, nil
 }
