@@ -77,7 +77,7 @@ func (g *Gateway) endOne(w http.ResponseWriter, r *http.Request) (here bool, err
 	if !theirs {
 		return false, missing
 	}
-	return here, nil
+	return here, g.forgetAll(r, p)
 }
 
 type sessionLine struct {

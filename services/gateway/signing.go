@@ -104,10 +104,24 @@ func (g *Gateway) signOutEverywhere(w http.ResponseWriter, r *http.Request) erro
 	if g.config.Sessions == nil {
 		return httpx.NewProblem(http.StatusNotFound, "Nobody signs in here.")
 	}
+	if err := g.forgetAll(r, p); err != nil { // first: without a session nobody comes back to try again
+		return err
+	}
 	if _, err := g.config.Sessions.EndAll(r.Context(), p); err != nil {
 		return cannotSay.problem(err)
 	}
 	return g.signOut(w, r)
+}
+
+// forgetAll ends the sign-ins of whoever asks beside the sessions that they led to, on whatever device.
+func (g *Gateway) forgetAll(r *http.Request, p principal.Principal) error {
+	if g.config.Workers == nil {
+		return nil
+	}
+	if err := g.config.Workers.ForgetAll(r.Context(), p); err != nil {
+		return cannotSay.problem(err)
+	}
+	return nil
 }
 
 // ownPath is where to go after signing in: a path of this site, else the start. Anything that a browser could read

@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"image/png"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,8 +69,11 @@ type knocked struct {
 	Options                   string // what a passkey is to sign
 	Secret                    string // of an authenticator that can be added
 	Added                     string
-	Keys                      []string // when each passkey was added
+	Keys                      []knockedKey
 }
+
+// knockedKey is one passkey, and when it was added.
+type knockedKey struct{ ID, At string }
 
 // knockPage answers with a page of signing in.
 func (g *Gateway) knockPage(w http.ResponseWriter, status int, v knocked) error {
@@ -205,8 +207,8 @@ func (g *Gateway) ownKeys(w http.ResponseWriter, r *http.Request, status int, wr
 	if err != nil {
 		return err
 	}
-	for _, at := range ways.Added {
-		v.Keys = append(v.Keys, at.In(zone).Format("2 January 2006, 15:04"))
+	for _, key := range ways.Added {
+		v.Keys = append(v.Keys, knockedKey{key.ID, key.At.In(zone).Format("2 January 2006, 15:04")})
 	}
 	if v.Here {
 		options, err := g.config.Workers.Challenge(r.Context(), pending)
@@ -244,11 +246,7 @@ func (g *Gateway) changeKeys(w http.ResponseWriter, r *http.Request) error {
 	case "drop-authenticator":
 		what, err = "removed", all.DropAuthenticator(ctx, pending)
 	case "drop-passkey":
-		place, wrong := strconv.Atoi(r.PostFormValue("place"))
-		if wrong != nil {
-			place = -1
-		}
-		what, err = "removed", all.DropPasskey(ctx, pending, place)
+		what, err = "removed", all.DropPasskey(ctx, pending, r.PostFormValue("key"))
 	default:
 		err = workers.ErrWrong
 	}
@@ -327,8 +325,8 @@ var knockPages = template.Must(template.Must(standing.Clone()).Parse(
 {{if .Options}}<form action="/sign-in/keys" method="post" data-passkey="create" data-options="{{.Options}}" hidden><input type="hidden" name="do" value="passkey"><input type="hidden" name="made">
 <h2>A passkey</h2><p>Your telephone, computer or security key keeps it, and you unlock it as you unlock that.</p>
 <button class="nhsuk-button">Add a passkey on this device</button><p data-passkey-failed hidden role="alert">The passkey was not added. Try again, or add an authenticator.</p></form>
-{{end}}{{if .Keys}}<h2>Your passkeys</h2><ul class="nhsuk-list nhsuk-list--border">{{range $i, $at := .Keys}}<li>Added on {{$at}}
-<form action="/sign-in/keys" method="post"><input type="hidden" name="do" value="drop-passkey"><input type="hidden" name="place" value="{{$i}}"><button class="nhsuk-button nhsuk-button--secondary">Remove it<span class="nhsuk-u-visually-hidden">: the passkey added on {{$at}}</span></button></form></li>{{end}}</ul>
+{{end}}{{if .Keys}}<h2>Your passkeys</h2><ul class="nhsuk-list nhsuk-list--border">{{range .Keys}}<li>Added on {{.At}}
+<form action="/sign-in/keys" method="post"><input type="hidden" name="do" value="drop-passkey"><input type="hidden" name="key" value="{{.ID}}"><button class="nhsuk-button nhsuk-button--secondary">Remove it<span class="nhsuk-u-visually-hidden">: the passkey added on {{.At}}</span></button></form></li>{{end}}</ul>
 {{end}}<h2>An authenticator</h2>
 {{if .Secret}}<p>An app, or a password manager, that shows six digits. Have it read this picture, or type what stands below it.</p>
 <p><img src="/sign-in/authenticator.png" width="240" height="240" alt="The same as what stands below, for an app to read"></p>

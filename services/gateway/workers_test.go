@@ -390,6 +390,76 @@ func TestWhoSignsOutChangesNoKeysAfterwards(t *testing.T) {
 	}
 }
 
+// TestWhoSignsOutElsewhereLeavesNoBrowserThatChangesKeys: a screen that was left with its ten minutes for keys, or with
+// its link used, is nobody's once its owner signs out from another, everywhere or there alone.
+func TestWhoSignsOutElsewhereLeavesNoBrowserThatChangesKeys(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"everywhere", "there alone"} {
+		o := newOffice(t)
+		_, secret := o.enrolled(navigator, "robin@northgate.example")
+		o.clock.add(15 * time.Minute) // there are so many links at once
+		left, half, b := o.opened("robin@northgate.example"), o.opened("robin@northgate.example"),
+			o.opened("robin@northgate.example")
+		left.second(o.digits(secret))
+		var there string
+		ok(t, o.db.Admin().QueryRow(t.Context(), `select id::text from gateway.session where ended_at is null
+			order by began_at desc limit 1`).Scan(&there))
+		o.clock.add(time.Minute)
+		b.second(o.digits(secret))
+		if !left.who().Valid() || !b.who().Valid() {
+			t.Fatal("nobody is signed in")
+		}
+		path := "/sign-out/all"
+		if how == "there alone" {
+			path = "/sessions/" + there + "/end"
+		}
+		form := url.Values{schemas.OpenedAs: {b.who().Mark()}}
+		if w := b.send("POST", path, form); w.Code != http.StatusSeeOther {
+			t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if left.who().Valid() || b.who().Valid() != (how == "there alone") {
+			t.Errorf("%s: signed in still", how)
+		}
+		w := left.send("POST", "/sign-in/keys", url.Values{"do": {"drop-authenticator"}})
+		if !strings.Contains(w.Body.String(), "Sign in again") {
+			t.Errorf("%s: keys are changed at a screen that was left: %d %s", how, w.Code, w.Body)
+		}
+		o.clock.add(time.Minute)
+		if half.second(o.digits(secret)); half.who().Valid() {
+			t.Errorf("%s: a sign-in that was on its way goes on", how)
+		}
+	}
+}
+
+// TestAPasskeyThatIsRemovedTwiceIsNotTwo: the button is pressed again before the page has come.
+func TestAPasskeyThatIsRemovedTwiceIsNotTwo(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	id, secret := o.enrolled(navigator, "robin@northgate.example")
+	for _, credential := range []string{"first", "second"} {
+		_, err := o.db.Admin().Exec(t.Context(), `insert into gateway.passkey (credential, worker, record, added_at)
+			values ($1, $2, '{}', now())`, []byte(credential), id)
+		ok(t, err)
+	}
+	b := o.opened("robin@northgate.example")
+	b.second(o.digits(secret))
+	page := b.send("GET", "/sign-in/keys", nil).Body.String()
+	hidden := regexp.MustCompile(`name="do" value="drop-passkey"><input type="hidden" name="(\w+)" value="(\w+)"`).
+		FindStringSubmatch(page)
+	if hidden == nil {
+		t.Fatalf("no passkey can be removed: %s", page)
+	}
+	for range 2 {
+		b.send("POST", "/sign-in/keys", url.Values{"do": {"drop-passkey"}, hidden[1]: {hidden[2]}})
+	}
+	var left string
+	ok(t, o.db.Admin().QueryRow(t.Context(), `select string_agg(convert_from(credential, 'UTF8'), ' ')
+		from gateway.passkey`).Scan(&left))
+	if left != "second" {
+		t.Errorf("left are %q", left)
+	}
+}
+
 func TestASignInByAnAddressThatIsNotTheirsAnyMoreIsOver(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

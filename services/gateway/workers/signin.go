@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -90,13 +93,40 @@ func (s *Workers) Forget(ctx context.Context, pending string) error {
 	return s.within(ctx, func(tx pgx.Tx) error { return endPending(ctx, tx, hashOf(pending)) })
 }
 
+// ForgetAll ends every sign-in of a worker whose link was used: who signs out everywhere leaves no browser behind that
+// changes keys, or comes in after all. Of anybody else there is none.
+func (s *Workers) ForgetAll(ctx context.Context, p principal.Principal) error {
+	if p.Role != rolePartner || !clock.IsID(p.Subject) {
+		return nil
+	}
+	return s.within(ctx, func(tx pgx.Tx) error {
+		_, found, err := lockWorkerOf(ctx, tx, p, p.Organisation, p.Subject)
+		if err != nil || !found {
+			return err
+		}
+		return endAllPending(ctx, tx, p.Subject)
+	})
+}
+
 // Ways are how somebody on their way in may show a second factor, and what they have.
 type Ways struct {
 	Passkeys      int
 	Authenticator bool
 	// Proved: it was shown; they may change their own keys now.
 	Proved bool
-	Added  []time.Time // of the passkeys
+	Added  []Added // the passkeys
+}
+
+// Added is one passkey, to its owner.
+type Added struct {
+	ID string // names it to be removed
+	At time.Time
+}
+
+// shortID names a passkey on a page.
+func (p passkeyRow) shortID() string {
+	sum := sha256.Sum256(p.Credential)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Ways says what second factors the worker has.
@@ -105,7 +135,7 @@ func (s *Workers) Ways(ctx context.Context, pending string) (ways Ways, err erro
 		keys, err := passkeysOf(ctx, tx, w.ID)
 		ways = Ways{Passkeys: len(keys), Authenticator: w.TOTP != nil, Proved: in.ProvedAt != nil}
 		for _, key := range keys {
-			ways.Added = append(ways.Added, key.AddedAt)
+			ways.Added = append(ways.Added, Added{key.shortID(), key.AddedAt})
 		}
 		return err
 	})
@@ -369,17 +399,18 @@ func (s *Workers) AddAuthenticator(ctx context.Context, pending, code string) er
 	})
 }
 
-// DropPasskey removes the passkey that was added at a place in the list, from one's own.
-func (s *Workers) DropPasskey(ctx context.Context, pending string, place int) error {
+// DropPasskey removes one passkey of one's own. One that is gone already, as when it was said twice, stays so.
+func (s *Workers) DropPasskey(ctx context.Context, pending, id string) error {
 	return s.proved(ctx, pending, func(tx pgx.Tx, _ signInRow, w sealed) error {
 		keys, err := passkeysOf(ctx, tx, w.ID)
 		if err != nil {
 			return err
 		}
-		if place < 0 || place >= len(keys) {
-			return ErrWrong
+		i := slices.IndexFunc(keys, func(key passkeyRow) bool { return key.shortID() == id })
+		if i < 0 {
+			return nil
 		}
-		return errors.Join(dropPasskey(ctx, tx, w.ID, keys[place].Credential),
+		return errors.Join(dropPasskey(ctx, tx, w.ID, keys[i].Credential),
 			logDeed(ctx, tx, w.ID, deedKeyDropped, w.who(), s.clock.Now()))
 	})
 }

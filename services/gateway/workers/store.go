@@ -237,6 +237,11 @@ func endPending(ctx context.Context, tx pgx.Tx, pending []byte) error {
 	return err
 }
 
+func endAllPending(ctx context.Context, tx pgx.Tx, worker string) error {
+	_, err := tx.Exec(ctx, `update sign_in set until = asked_at where worker = $1 and pending is not null`, worker)
+	return err
+}
+
 // countWrong counts a second factor as wrong before it is looked at.
 func countWrong(ctx context.Context, tx pgx.Tx, signIn string, w workerRow, now time.Time) error {
 	batch := &pgx.Batch{}
