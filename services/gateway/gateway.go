@@ -13,7 +13,8 @@
 //     afterwards is
 //     nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
 //   - a link in a mail is somebody's who may answer one offer, whoever is signed in; its token goes to delivery, which
-//     says what it opens, and no further; whoever guesses is to wait, and keeps no link out that is right;
+//     says what it opens, and no further; whoever guesses is to wait, and keeps no link out that is right, unless one
+//     address asks more often than any unknown caller may;
 //   - the page of the person is opened by a code and a word alone, by a cookie of its own that no other path sees, and
 //     intake says at each request whose it is: what it stops is stopped at once, and whoever is signed in on the same
 //     device is not asked;

@@ -22,8 +22,12 @@ const noOffer = "00000000-0000-0000-0000-000000000000"
 // longestToken is how long what somebody typed for a token may be, in bytes.
 const longestToken = 200
 
-// asLink is the principal of whoever holds the link of a request.
+// asLink is the principal of whoever holds the link of a request. As for every public page it is bounded how often one
+// address may ask at all, before anybody else is asked.
 func (g *Gateway) asLink(r *http.Request) (principal.Principal, error) {
+	if err := g.unknown.Check(r); err != nil {
+		return principal.Principal{}, err
+	}
 	opened, err := g.opened(r)
 	if err != nil {
 		return principal.Principal{}, err

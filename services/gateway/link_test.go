@@ -136,6 +136,23 @@ func TestWhoeverGuessesLinksIsToWaitAndKeepsNoRightOneOut(t *testing.T) {
 	}
 }
 
+// TestACrowdOfGuessesReachesNobody: what one address may ask of public pages bounds links too, before any service is
+// asked which offer they are to.
+func TestACrowdOfGuessesReachesNobody(t *testing.T) {
+	t.Parallel()
+	const crowd = 20
+	f, l := startLinked(t, func(c *Config) { c.Rates.Unknown = 1e-9 })
+	for range crowd {
+		f.knock("GET", "/p/damaged", "", "192.0.2.7")
+	}
+	if len(l.asked) >= crowd {
+		t.Errorf("%d pages were asked for", len(l.asked))
+	}
+	if w := f.knock("GET", "/p/"+ourToken, "", "192.0.2.8"); w.Code != http.StatusOK {
+		t.Errorf("another address is answered with %d", w.Code)
+	}
+}
+
 func TestALinkWithoutDeliveryIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	f, l := startLinked(t)
