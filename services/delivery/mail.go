@@ -59,7 +59,8 @@ type letter struct {
 	Number                            int
 	First                             time.Time
 	Lease                             time.Time
-	// Withheld: its event was taken back before it was given out. Told: the partner was mailed of the offer before.
+	// Withheld: its event was taken back before it was given out. Told: the partner was mailed of the offer before, or
+	// may have been: what became of an attempt is not known.
 	Withheld, Told bool
 
 	About         []about // what a digest is about, or the one offer of any other
@@ -152,7 +153,11 @@ func (s *Service) address(tx *flow.Tx, all []letter) (sending []letter, over []s
 func (s *Service) still(l *letter, records map[string]*record) (by time.Time, goes bool) {
 	if l.Kind == mailChanged { // who never knew is not told that nothing is asked any more
 		r := records[l.Journey]
-		return by, l.Told || r != nil && r.State.Offers[l.Offer] != nil && r.State.Offers[l.Offer].begun()
+		if r == nil || r.State.Offers[l.Offer] == nil {
+			return by, l.Told
+		}
+		o := r.State.Offers[l.Offer]
+		return by, l.Told || len(o.Made) > 0 || o.begun() // by a digest, or by another way
 	}
 	if l.Withheld {
 		return by, false
@@ -377,7 +382,7 @@ func (s *Service) mailed(tx *flow.Tx, l letter) error {
 	var unread []string
 	err := s.change(tx, offers, func(r *record, id string, o *Offer) {
 		known := o.known()
-		if !known {
+		if !known && r.State.stillAsks(id, o.Partner, schemas.OfferSent) { // it may be over since the mail was written
 			unread = append(unread, id)
 		}
 		if o.make(schemas.DeliveryHandedOver) {

@@ -140,7 +140,8 @@ func claimMails(q flow.Queuer, limit int, aside []string, now, leased time.Time,
 			m.type, coalesce(m.event::text, ''), m.position, m.tries, m.first_at, t.address,
 			coalesce((select e.withheld from partner_event e where e.id = m.event), false),
 			m.kind = 'changed' and exists (select from mail b where b.partner = m.partner and b.offer = m.offer
-				and b.id <> m.id and b.tries > 0 and b.state in ('sent', 'returned'))`, now, leased, limit, aside).
+				and b.id <> m.id and b.tries > 0 and (b.state in ('sent', 'returned')
+				or b.state = 'waiting' and b.leased is not null))`, now, leased, limit, aside).
 		Query(func(rows pgx.Rows) error { return collectLetters(rows, each) })
 }
 

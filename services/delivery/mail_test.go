@@ -506,7 +506,7 @@ func TestADigestIsOneMailADay(t *testing.T) {
 	m := newMailSite(t)
 	m.wants(`{"by":"email","to":"` + deskAddress + `","digest":true}`)
 	m.post()
-	first, _ := m.offers(m.partner)
+	first, told := m.offers(m.partner)
 	second, offer := m.offers(m.partner)
 	testkit.Eventually(t, "it is made", func() bool { return m.count(`select count(*) from mail`) == 1 })
 	m.hears(second, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"})
@@ -529,6 +529,39 @@ func TestADigestIsOneMailADay(t *testing.T) {
 	}
 	if m.said(first, schemas.DeliveryFailed) != 0 {
 		t.Error("it is said not to have come")
+	}
+	m.hears(first, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: told, Reason: "person"})
+	m.comes(mailSent, 2) // whoever was told by a digest hears that it is over; of the other they never knew
+	if all := m.posted(); all[1].Subject != "Something has changed" {
+		t.Errorf("posted is %+v", all)
+	}
+}
+
+// TestWhatIsTakenBackWhileItsMailIsOnItsWay is said to be over, and nobody rings about it.
+func TestWhatIsTakenBackWhileItsMailIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.byMail()
+	var journey, offer string
+	ready, once := make(chan struct{}), sync.Once{}
+	m.sink.Answer(func(r mail.Received) error {
+		if r.Text != nil {
+			once.Do(func() {
+				<-ready
+				m.hears(journey, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"})
+				testkit.Eventually(t, "its mail is looked at before this one has been taken", func() bool {
+					return m.count(`select count(*) from mail where kind = 'changed' and tries > 0`) > 0
+				})
+			})
+		}
+		return nil
+	})
+	m.post()
+	journey, offer = m.offers(m.partner)
+	close(ready)
+	m.comes(mailSent, 2)
+	if n := m.count(`select count(*) from offer where tell_by is not null`); n != 0 {
+		t.Errorf("%d offers that are over are waited for", n)
 	}
 }
 

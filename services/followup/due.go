@@ -37,7 +37,7 @@ func (s *Service) deletionsDue(_ context.Context, tx *flow.Tx, limit int) (int, 
 	for _, offer := range slices.Sorted(maps.Keys(found)) {
 		r := records[found[offer]]
 		if o := r.find(offer); o != nil {
-			w.follow(r, o, o.askDeletion())
+			w.follow(r, o, o.askDeletion(slices.Contains(r.State.Shown, offer)))
 		}
 	}
 	return len(found), w.commit(tx)
@@ -112,6 +112,8 @@ func (w *writes) fall(r *record) {
 		}
 	case o.State == stateRaised && o.PlacedAt.IsZero():
 		w.dispatch(r)
+	case o.due(w.partner(o.Partner), w.live(o.Organisation), w.Moment).After(w.Now):
+		w.follow(r, o, nil) // it was looked at for another reason: nobody is reminded before the time
 	default:
 		effects := o.fire(w.partner(o.Partner), r.State.answers().Newest().At, w.Moment)
 		w.follow(r, o, effects)

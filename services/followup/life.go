@@ -388,12 +388,16 @@ func deletionDue(w Moment) time.Time {
 	return day.At(0, 0, w.Zone)
 }
 
-// askDeletion asks, once, what a partner did with what it knew of somebody.
-func (o *Offer) askDeletion() []Effect {
+// askDeletion asks, once, what a partner did with what it knew of somebody; not one that has seen them to the end, nor
+// one that took its yes back before anybody there had looked at who the person is, which shown says.
+func (o *Offer) askDeletion(shown bool) []Effect {
 	if o.open() || o.AcceptedAt.IsZero() || !o.DeletedAt.IsZero() || o.Nudged == schemas.NudgeDeletion {
 		return nil
 	}
 	o.Nudged = schemas.NudgeDeletion
+	if o.State == stateCompleted || o.Because == becauseUndone && !shown {
+		return nil
+	}
 	return []Effect{{schemas.OfferNudged, schemas.OfferNudgedData{Offer: o.ID, Partner: o.Partner,
 		About: schemas.NudgeDeletion}}}
 }

@@ -615,22 +615,32 @@ func TestADataContactIsWrittenToOnTheThirdDay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
 	journeys := map[string]string{}
-	for _, what := range []string{"silent", "said"} {
+	for _, what := range []string{"silent", "said", "taken back", "seen to the end"} {
 		journey := s.begins(yes(partnerA, schemas.ConsentGiven))
 		offer, partner := s.brought(journey)
 		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		if journeys[what] = journey; what == "taken back" { // nobody there has looked: it knew nothing
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/undo", `{}`, 200)
+			continue
+		}
+		if what == "seen to the end" {
+			s.do(func(tx *flow.Tx) error {
+				tx.Queue(`update offer set state = 'completed', ended_at = $2 where id::text = $1`, offer, tx.Now)
+				return tx.Flush()
+			})
+			continue
+		}
 		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"worker-away"}`, 200)
 		if what == "said" {
 			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/confirm-deletion", `{}`, 200)
 		}
-		journeys[what] = journey
 	}
 	asked := func(when string, silent int) {
 		t.Helper()
 		for range 2 {
 			s.do(func(tx *flow.Tx) error { _, err := s.deletionsDue(t.Context(), tx, 100); return err })
 		}
-		for what, want := range map[string]int{"silent": silent, "said": 0} {
+		for what, want := range map[string]int{"silent": silent, "said": 0, "taken back": 0, "seen to the end": 0} {
 			nudges := 0
 			for _, said := range s.said(journeys[what]) {
 				if strings.HasPrefix(said, "offer.nudged") {
@@ -858,6 +868,27 @@ func TestThePersonIsIntroducedToWhoeverTheyWillMeet(t *testing.T) {
 		}
 	}
 	s.hasSaid(journey, "offer.introduced", 1)
+}
+
+// TestConfirmingAgainRemindsNobodyBeforeTheTime, and who confirmed it first stays the one who did.
+func TestConfirmingAgainRemindsNobodyBeforeTheTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	path := "/api/organisations/RXX/going-live"
+	s.ask(aNavigator, "POST", path,
+		`{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
+	first := s.ask(another, "POST", path, `{"confirm":true}`, 200)["confirmedBy"]
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+	s.due()
+	s.brought(journey)
+	third := principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "a third"}
+	if by := s.ask(third, "POST", path, `{"confirm":true}`, 200)["confirmedBy"]; by != first || by == "" {
+		t.Errorf("%v confirmed it, and it is shown as %v's", first, by)
+	}
+	s.due()
+	s.hasSaid(journey, "offer.nudged", 0)
+	s.at(now.Add(30 * time.Hour)) // half of what is left
+	s.hasSaid(journey, "offer.nudged", 1)
 }
 
 // TestOnePersonTurnsSendingOffAtOnce: what waits for an answer is paused, what is new is told nobody, what was taken on

@@ -240,8 +240,8 @@ func askLive(q flow.Queuer, _ principal.Principal, organisation string, asked li
 
 // confirmLive queues that somebody confirms it; on is whether it is turned on by that, or had been by them.
 func confirmLive(q flow.Queuer, _ principal.Principal, organisation, by string, now time.Time, on *bool) {
-	q.Queue(`update live set confirmed_by = $2, confirmed_at = coalesce(confirmed_at, $3) where organisation = $1
-		and asked_by <> $2 and off_at is null
+	q.Queue(`update live set confirmed_by = case when confirmed_at is null then $2 else confirmed_by end,
+			confirmed_at = coalesce(confirmed_at, $3) where organisation = $1 and asked_by <> $2 and off_at is null
 		returning true`, organisation, by, now).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{on}, func() error { return nil })
 		return err

@@ -27,11 +27,12 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 	case stepAnswerPartner:
 		set("offer", first)
 		set("question", second)
-	case stepDeletion, stepDeletionLate, stepRingPartner, stepReachPartner, stepMayKnow, stepChoosePartner:
+	case stepDeletion, stepDeletionLate, stepAskDataContact, stepRingPartner, stepReachPartner, stepMayKnow,
+		stepChoosePartner:
 		set("offer", first)
 		set("partner", k.Offers[first].Partner)
-	case stepTellPartner, stepPartnerAnswers, stepAskAboutPartner, stepPartnerArranges, stepSession, stepAskWhatNext,
-		stepAnotherTime, stepLateFollowUp:
+	case stepTellPartner, stepPartnerAnswers, stepAskAboutPartner, stepPartnerArranges, stepIntroduce, stepSession,
+		stepAskWhatNext, stepAnotherTime, stepLateFollowUp:
 		id, o, _ := k.active()
 		set("offer", id)
 		set("partner", o.Partner)

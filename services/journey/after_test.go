@@ -99,6 +99,21 @@ func TestThePersonReadsWhatWasDeletedAndWhatWasKept(t *testing.T) {
 	}
 }
 
+// TestAReminderOfWhatIsOverSaysThatSomebodyAsks: the partner is reminded of nothing, a navigator writes to it.
+func TestAReminderOfWhatIsOverSaysThatSomebodyAsks(t *testing.T) {
+	t.Parallel()
+	for about, says := range map[string]string{schemas.NudgeDeletion: "Somebody here asks it.",
+		schemas.NudgeBook: "We reminded the organisation"} {
+		details, err := json.Marshal(shown{"about": about})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sentence(string(schemas.OfferNudged), details); !strings.Contains(got, says) {
+			t.Errorf("%s: %s", about, got)
+		}
+	}
+}
+
 // TestAJourneyStoredBeforeItsFactsWereKeptLosesNoQuestion: what it asks for is read from its timeline, so that its next
 // event leaves the step.
 func TestAJourneyStoredBeforeItsFactsWereKeptLosesNoQuestion(t *testing.T) {

@@ -292,10 +292,24 @@ func sentence(key string, details json.RawMessage) string {
 	if s, ok := lines[key]; ok {
 		return s
 	}
-	if key == string(schemas.OfferDeletionConfirmed) {
+	switch key {
+	case string(schemas.OfferDeletionConfirmed):
 		return deletionSentence(details)
+	case string(schemas.OfferNudged):
+		return nudgeSentence(details)
 	}
 	return schemas.Sentence(key)
+}
+
+// nudgeSentence says that a partner is waited for: by a reminder, and where it is over, by a human who writes to it.
+func nudgeSentence(details json.RawMessage) string {
+	var said struct {
+		About string `json:"about"`
+	}
+	if json.Unmarshal(details, &said) == nil && said.About == schemas.NudgeDeletion {
+		return "The organisation has not told us yet what it did with what it knew of you. Somebody here asks it."
+	}
+	return schemas.Sentence(string(schemas.OfferNudged))
 }
 
 // keptWords and keptReasons put into words what a partner kept of what it knew, and why.

@@ -386,6 +386,15 @@ func refusedBy(t *testing.T, kind schemas.StepKind, r *record, step Step) {
 	if len(openOnes(r.Steps)) == 0 || theStep(t, r, kind.Kind).ID != step.ID {
 		t.Error("what was refused changed the journey")
 	}
+	for _, ending := range kind.Ends { // whoever may end it by its record is offered that
+		for _, role := range ending.By {
+			if !slices.ContainsFunc(kind.Actions(role, r.JourneyState.about(step)), func(a schemas.Action) bool {
+				return a.Words == ending.Words
+			}) {
+				t.Errorf("%s is not offered %s", role, ending.Route)
+			}
+		}
+	}
 }
 
 // TestNoTwoStepsOfAJourneyReadAlike, whatever is known.
