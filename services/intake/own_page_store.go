@@ -70,10 +70,10 @@ func (sub *subjectOf) holder(tx *flow.Tx, _ principal.Principal) (h record.OwnPa
 	return h, tx.Flush()
 }
 
-// stopPages stops whatever page stands for a person.
+// stopPages stops whatever page stands for a person, by whichever of the records that were found to be theirs.
 func stopPages(q queuer, _ principal.Principal, person, why string, now time.Time) {
-	q.Queue(`update own_page set stopped_at = $2, stopped_why = $3, session = null where person = $1::uuid
-		and stopped_at is null`, person, now, why)
+	q.Queue(`update own_page set stopped_at = $2, stopped_why = $3, session = null where stopped_at is null
+		and person in (select o.id from records_of($1::uuid) as o(id))`, person, now, why)
 }
 
 func addPage(q queuer, _ principal.Principal, p record.OwnPage, code, word []byte) {

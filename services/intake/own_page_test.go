@@ -192,6 +192,36 @@ func TestAPageIsClosedByWhateverChangesWhoMayHaveIt(t *testing.T) {
 	}
 }
 
+// Two records that are one person's may each have been given a page: whoever stops it, or has a new code, stops both.
+func TestAPageIsStoppedOfEveryRecordOfThePerson(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(p *process, journey string){
+		"by hand": func(p *process, journey string) {
+			p.must(t, http.StatusOK, guide, "POST", "/api/journeys/"+journey+"/own-page", `{"stop":true}`)
+		},
+		"a new code": func(p *process, journey string) { p.give(t, guide, journey) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newSite(t).start()
+			journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+			earlier, other := p.discharge(t, "V2", "L2", "1990-04-02")
+			code, before := p.give(t, guide, journey), p.give(t, guide, earlier)
+			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge", `{"other":"`+other+
+				`","reason":"the same name and street","confirm":true}`)
+			session := p.open(t, before, "blue kettle")
+			if session == "" {
+				t.Fatal("it was never open")
+			}
+			stop(p, journey)
+			if p.open(t, code, "blue kettle") != "" || p.open(t, before, "blue kettle") != "" ||
+				p.holds(t, session) != "" {
+				t.Error("one of their codes is open still")
+			}
+		})
+	}
+}
+
 // Ten wrong words end a code for good; each is counted, however many come at once, and the person is asked about it.
 func TestGuessingAWordStopsTheCodeAndThePersonIsAsked(t *testing.T) {
 	t.Parallel()
