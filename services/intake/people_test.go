@@ -139,7 +139,7 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	p.must(t, http.StatusNotFound, other, "GET", "/api/people/"+person+"/access", "")
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "person.seen", "person.preferences-changed", "consent.given",
-		"consent.declined", "consent.withdrawn")
+		"consent.declined", "person.shown", "consent.withdrawn")
 	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "partner_offer", "partner_person", "note",
 		"idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
 }

@@ -54,7 +54,7 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 		t.Errorf("consent %s", shown)
 	}
 	types, _ := p.outbox(t)
-	expect(t, types, "referral.requested", "consent.given")
+	expect(t, types, "referral.requested", "consent.given", "person.shown")
 	p.must(t, http.StatusForbidden, liaison, "POST", "/api/referrals", `{"organisation":"RZZ","person":{}}`)
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/referrals", `{"person":{},"under18":"perhaps"}`)
 	p.must(t, http.StatusForbidden, ours, "POST", "/api/referrals", sixAnswers)

@@ -91,12 +91,25 @@ func press(sel string) chromedp.Action[chromedp.Void] {
 				case <-tick.C:
 				}
 			}
-		}), chromedp.Click(sel))
+		}), whole(chromedp.Click(sel)))
+}
+
+// whole does something about a page again where it was exchanged for another just then: what had been found on it is
+// not there any more, and nothing was done.
+func whole[T any](action chromedp.Action[T]) chromedp.Action[T] {
+	return func(ctx context.Context, page *chromedp.Target) (T, error) {
+		for {
+			value, err := action(ctx, page)
+			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "No node with given id") {
+				return value, err
+			}
+		}
+	}
 }
 
 func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
 	t.Helper()
-	value, err := chromedp.Run(ctx, action)
+	value, err := chromedp.Run(ctx, whole(action))
 	ok(t, err)
 	return value
 }
