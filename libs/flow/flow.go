@@ -142,6 +142,7 @@ type Flow struct {
 	source    string
 	publisher *publisher
 	metrics   *instruments
+	seen      backlog // as last read; where database or broker do not answer, ages go on growing
 
 	writer  atomic.Pointer[tracker] // the one that new events are written under
 	mu      sync.Mutex
@@ -187,14 +188,14 @@ func New(ctx context.Context, cfg Config) (*Flow, error) {
 	for _, due := range cfg.Due {
 		f.wake[due.Name], f.postponed[due.Name] = make(chan struct{}, 1), &postponed{until: map[string]time.Time{}}
 	}
+	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if f.metrics, err = newInstruments(f); err != nil {
+	if f.metrics, err = newInstruments(f); err != nil { // from now on somebody may read the figures
 		return nil, err
 	}
 	if f.publisher, err = newPublisher(cfg.Bus.NATS, 8192); err != nil {
 		return nil, err
 	}
-	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := f.makePartitions(ctx); err != nil {
 		return nil, err
 	}

@@ -36,8 +36,6 @@ type instruments struct {
 	flow                               *Flow
 	applied, published, swept, rebuilt metric.Int64Counter
 	parkings, refused                  metric.Int64Counter
-	// as last read; where database or broker do not answer, ages go on growing
-	seen backlog
 }
 
 // backlog is what database and broker say when a figure is read: never what progress wrote down, which cannot show
@@ -120,9 +118,6 @@ func newInstruments(f *Flow) (*instruments, error) {
 
 // unpublishedAge is of the writer of this process and of those that it has taken over.
 func (f *Flow) unpublishedAge() float64 {
-	if f.writer.Load() == nil {
-		return 0
-	}
 	age := 0.0
 	for _, t := range f.trackers() {
 		if _, unsettled, oldest := t.state(); unsettled > 0 && !oldest.IsZero() {
@@ -135,7 +130,7 @@ func (f *Flow) unpublishedAge() float64 {
 // backlogNow reads what waits, once for all gauges of a reading. Where that fails, what was read last stands: an age
 // then goes on growing, and unread says why.
 func (f *Flow) backlogNow() *backlog {
-	s := &f.metrics.seen
+	s := &f.seen
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.read) < 500*time.Millisecond {

@@ -98,11 +98,15 @@ func (f *Flow) underWay(ctx context.Context, of []string) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// trackers returns this process's own writer first, then those it has taken over.
+// trackers returns this process's own writer first, then those it has taken over. There is none yet where figures are
+// read while the flow is being made.
 func (f *Flow) trackers() []*tracker {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := []*tracker{f.writer.Load()}
+	var all []*tracker
+	if own := f.writer.Load(); own != nil {
+		all = append(all, own)
+	}
 	for _, t := range f.adopted {
 		all = append(all, t)
 	}

@@ -323,7 +323,9 @@ func (p *onePerson) hear(c *calendarOfDays, e flow.Event) bool {
 	case schemas.OfferSent:
 		p.told = append(p.told, dataOf[schemas.OfferSentData](c.t, e).Partner)
 	case schemas.OfferNudged:
-		p.told = append(p.told, dataOf[schemas.OfferNudgedData](c.t, e).Partner)
+		if d := dataOf[schemas.OfferNudgedData](c.t, e); d.About != "deletion" { // that is about what is over
+			p.told = append(p.told, d.Partner)
+		}
 	case schemas.CallScheduled:
 		d := dataOf[schemas.CallScheduledData](c.t, e)
 		p.call = d.Call
@@ -629,8 +631,9 @@ func (p *onePerson) contact(c *calendarOfDays, j journeyOfDays) (all []string) {
 		}
 		var list struct {
 			Items []struct {
-				Offer  string
-				Paused bool
+				Offer        string
+				Paused, Stop bool
+				May          []string
 			}
 		}
 		got := p.ask(c, name, http.MethodGet, "/api/offers?limit=100", nil)
@@ -638,7 +641,8 @@ func (p *onePerson) contact(c *calendarOfDays, j journeyOfDays) (all []string) {
 			c.t.Fatalf("a partner's offers: %d %s", got.Status, got.Body)
 		}
 		for _, o := range list.Items {
-			if o.Offer == p.offers[id] && !o.Paused {
+			over := o.Stop || slices.Equal(o.May, []string{"confirm-deletion"}) // it is to say what it deleted
+			if o.Offer == p.offers[id] && !o.Paused && !over {
 				all = append(all, "told "+name)
 			}
 		}

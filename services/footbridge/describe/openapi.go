@@ -357,7 +357,8 @@ func (b *builder) responses(route schemas.Route, shape httpx.Shape) object {
 		statuses = []string{"404", "429"}
 	case changes(route):
 		statuses = append(statuses, "409", "412", "413", "415", "422")
-	case route.Service == schemas.Delivery:
+	}
+	if !route.Public && (route.Service == schemas.Intake || route.Service == schemas.Delivery) {
 		statuses = append(statuses, "410")
 	}
 	for _, status := range statuses {
@@ -389,7 +390,8 @@ var refusalWords = map[string]struct{ name, words string }{
 	"406": {"NotAcceptable", "The answer is not given in any media type that was asked for."},
 	"409": {"Conflict", "As things stand it cannot be done, or the Idempotency-Key came with another body; detail says " +
 		"which, and what to do."},
-	"410": {"Gone", "The cursor does not fit the log any more; begin says after which to begin again."},
+	"410": {"Gone", "It was erased, and nothing can be read or recorded under this id any more; or the cursor does not " +
+		"fit the log, and begin says after which to begin again."},
 	"412": {"Changed", "It has changed since it was read (If-Match). Read it again."},
 	"413": {"TooLarge", "The body is larger than is taken."},
 	"415": {"NotTaken", "The body is of a media type that is not taken."},
