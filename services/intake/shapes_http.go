@@ -22,6 +22,7 @@ func Shapes() map[string]httpx.Shape {
 	page.Also = map[int]string{201: "Made: the code is told in this answer alone."}
 	erase := httpx.Takes[eraseRequest, Erased]()
 	erase.Also = map[int]string{202: "Asked for; another person confirms that request."}
+	erase.Or = reflect.TypeFor[eraseAsked]()
 	return map[string]httpx.Shape{
 		"POST /events": events,
 		"GET /api/messages": httpx.Gives[httpx.List[LedgerLine]](
