@@ -157,8 +157,10 @@ type eraseRequest struct {
 
 // eraseAsked is an erasure that waits for a second person.
 type eraseAsked struct {
-	Request   string    `json:"request"`
-	Person    string    `json:"person"`
+	// Request is what the second person confirms.
+	Request string `json:"request"`
+	Person  string `json:"person"`
+	// ConfirmBy is until when; after that it is asked for again.
 	ConfirmBy time.Time `json:"confirmBy"`
 }
 
