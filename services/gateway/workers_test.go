@@ -334,6 +334,23 @@ func TestAMailThatIsNotTakenIsTheSameOneLater(t *testing.T) {
 	}
 }
 
+// TestARecordThatCannotBeReadHoldsUpNoOthersMail: what is damaged of one worker is set aside, and the next is mailed.
+func TestARecordThatCannotBeReadHoldsUpNoOthersMail(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	damaged := o.added(navigator, "robin@northgate.example")
+	o.added(navigator, "sam@northgate.example")
+	_, err := o.db.Admin().Exec(t.Context(), `update gateway.worker set mail = '\x00' where id = $1::text::uuid`,
+		damaged.Worker)
+	ok(t, err)
+	o.browser().send("POST", "/sign-in/worker", url.Values{"mail": {"robin@northgate.example"}})
+	o.browser().send("POST", "/sign-in/worker", url.Values{"mail": {"sam@northgate.example"}})
+	ok(t, o.workers.MailDue(t.Context()))
+	if len(o.mails) != 1 || o.mails[0].To != "sam@northgate.example" {
+		t.Errorf("mailed were %v", o.mails)
+	}
+}
+
 func TestGuessingASecondFactorIsLimited(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -66,18 +66,17 @@ func (s *Workers) next(ctx context.Context) (letter *Letter, some bool, err erro
 		if !found || now.Sub(in.AskedAt) >= linkLasts {
 			return mailAgain(ctx, tx, in.ID, nil)
 		}
-		w, err := s.unseal(row)
+		w, to, linked, err := s.readMail(row, in)
 		if err != nil { // tried again it would be no different, and others wait
-			s.cfg.Log.LogAttrs(ctx, slog.LevelError, "a worker's address cannot be read", slog.Any("error", err))
+			s.cfg.Log.LogAttrs(ctx, slog.LevelError, "a worker's address or link cannot be read", slog.Any("error", err))
 			return mailAgain(ctx, tx, in.ID, nil)
 		}
-		linked, err := s.linkOf(ctx, tx, in, w)
-		if err != nil {
-			return err
-		}
-		to, err := w.text("mail", w.Mail)
-		if err != nil {
-			return err
+		if linked == "" {
+			var hash []byte
+			linked, hash = token()
+			if err := keepLink(ctx, tx, in.ID, w.ID, hash, w.key.Seal("link", []byte(linked))); err != nil {
+				return err
+			}
 		}
 		letter = s.letter(in.ID, to, linked, in.AskedAt)
 		at := now.Add(wait(in.Tries))
@@ -86,13 +85,17 @@ func (s *Workers) next(ctx context.Context) (letter *Letter, some bool, err erro
 	return letter, some, err
 }
 
-// linkOf is the token of a sign-in's link: made now, or at an earlier try.
-func (s *Workers) linkOf(ctx context.Context, tx pgx.Tx, in signInRow, w sealed) (string, error) {
-	if in.Sealed != nil {
-		return w.text("link", in.Sealed)
+// readMail opens what a sign-in mail takes: whose it is, their address, and the link's token where an earlier try made
+// one.
+func (s *Workers) readMail(row workerRow, in signInRow) (w sealed, to, linked string, err error) {
+	if w, err = s.unseal(row); err != nil {
+		return w, "", "", err
 	}
-	text, hash := token()
-	return text, keepLink(ctx, tx, in.ID, w.ID, hash, w.key.Seal("link", []byte(text)))
+	if to, err = w.text("mail", w.Mail); err != nil {
+		return w, "", "", err
+	}
+	linked, err = w.text("link", in.Sealed)
+	return w, to, linked, err
 }
 
 func (s *Workers) letter(id, to, linked string, at time.Time) *Letter {
