@@ -68,7 +68,8 @@ func (s *Workers) next(ctx context.Context) (letter *Letter, some bool, err erro
 		}
 		w, to, linked, err := s.readMail(row, in)
 		if err != nil { // tried again it would be no different, and others wait
-			s.cfg.Log.LogAttrs(ctx, slog.LevelError, "a worker's address or link cannot be read", slog.Any("error", err))
+			s.cfg.Log.LogAttrs(ctx, slog.LevelError, "a worker's address or link cannot be read",
+				slog.Any("error", err))
 			return mailAgain(ctx, tx, in.ID, nil)
 		}
 		if linked == "" {
