@@ -15,6 +15,19 @@ type again func(status int, f filledIn, more ...problemView) error
 // changedMeanwhile is said of a form whose action is not open any more.
 var changedMeanwhile = problemView{"What can be done here has changed meanwhile: look at it as it is now", "next"}
 
+// send reads a form, sends it for one of the actions that are open, and leads on to where what was recorded is said.
+func (s *Console) send(w http.ResponseWriter, r *http.Request, p principal.Principal, actions []schemas.Action,
+	show again, next string) error {
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	if done, err := s.act(r, p, actions, show, nil); err != nil || !done {
+		return err
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
 // act sends what somebody filled in for one of the actions that are open, read anew: a page may be older than its
 // thing. done says that it was taken; otherwise the page was shown again, with what was entered. Pressed twice it is
 // done once: the form carries a key.

@@ -90,12 +90,5 @@ func (s *Console) recordClinician(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	if done, err := s.act(r, p, actions, show, nil); err != nil || !done {
-		return err
-	}
-	http.Redirect(w, r, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said=clinician", http.StatusSeeOther)
-	return nil
+	return s.send(w, r, p, actions, show, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said=clinician")
 }

@@ -108,14 +108,7 @@ func (s *Console) changeLive(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	if done, err := s.act(r, p, l.Actions, show, nil); err != nil || !done {
-		return err
-	}
-	http.Redirect(w, r, "/going-live?said=recorded", http.StatusSeeOther)
-	return nil
+	return s.send(w, r, p, l.Actions, show, "/going-live?said=recorded")
 }
 
 // mailView is one mail in the mailbox of development.

@@ -188,12 +188,5 @@ func (s *Console) changePartner(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	if done, err := s.act(r, p, o.Actions, show, nil); err != nil || !done {
-		return err
-	}
-	http.Redirect(w, r, "/partners/"+url.PathEscape(o.ID)+"?said=recorded", http.StatusSeeOther)
-	return nil
+	return s.send(w, r, p, o.Actions, show, "/partners/"+url.PathEscape(o.ID)+"?said=recorded")
 }
