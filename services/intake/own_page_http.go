@@ -113,15 +113,7 @@ func (s *Service) postOwnPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	who, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	key, err := httpx.ParseIdempotency(r, who.Key(), body)
-	if err != nil {
-		return err
-	}
-	answer, err := s.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+	answer, err := s.once(r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		sub, err := s.lockSubject(tx, who, journey)
 		if err != nil {
 			return 0, nil, err
@@ -248,12 +240,10 @@ func (s *Service) postLetter(w http.ResponseWriter, r *http.Request) error {
 			sees = SeesSlip
 		}
 		s.storeAccess(tx, who, sub, sees, "", "", tx.Now)
-		return http.StatusOK, letterKept{journey, printed.Kind, tx.Now.In(s.zone)},
-			nil
+		return http.StatusOK, letterKept{journey, printed.Kind, tx.Now.In(s.zone)}, nil
 	})
 }
 
-// doesNotOpen is the one answer to whatever does not open.
 // letterKept is that something was printed for a journey's person.
 type letterKept struct {
 	Journey   string    `json:"journey"`
@@ -261,6 +251,7 @@ type letterKept struct {
 	PrintedAt time.Time `json:"printedAt"`
 }
 
+// doesNotOpen is the one answer to whatever does not open.
 func doesNotOpen() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "Nothing opens with this.")
 }

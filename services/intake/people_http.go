@@ -47,17 +47,22 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 // command is what a request does in its transaction, and what it is answered with.
 type command func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error)
 
-// handleOnce does a request once: with an Idempotency-Key, a repetition gets the first answer and does nothing.
-func (s *Service) handleOnce(w http.ResponseWriter, r *http.Request, body []byte, do command) error {
+// once does a request once: with an Idempotency-Key, a repetition gets the first answer and does nothing.
+func (s *Service) once(r *http.Request, body []byte, do command) (answer httpx.Answer, err error) {
 	who, err := principal.Need(r.Context())
 	if err != nil {
-		return err
+		return answer, err
 	}
 	key, err := httpx.ParseIdempotency(r, who.Key(), body)
 	if err != nil {
-		return err
+		return answer, err
 	}
-	answer, err := s.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) { return do(tx, who) })
+	return s.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) { return do(tx, who) })
+}
+
+// handleOnce does a request once, and writes its answer.
+func (s *Service) handleOnce(w http.ResponseWriter, r *http.Request, body []byte, do command) error {
+	answer, err := s.once(r, body, do)
 	if err != nil {
 		return err
 	}
