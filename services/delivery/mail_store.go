@@ -44,8 +44,8 @@ func saveNotice(q flow.Queuer, _ principal.Principal, n notice, now time.Time) {
 
 // mailAgain queues that what came back, or was refused, goes to a partner's new address, with the ids it had.
 func mailAgain(q flow.Queuer, partner string, now time.Time) {
-	q.Queue(`update mail set state = 'waiting', tries = 0, first_at = $2::timestamptz, due_at = $2::timestamptz, leased = null, ended_at = null,
-		outcome = '' where partner = $1::text::uuid and state in ('refused', 'returned') and kind <> 'digest'
+	q.Queue(`update mail set state = 'waiting', tries = 0, first_at = $2::timestamptz, due_at = $2::timestamptz,
+		leased = null, ended_at = null, outcome = '' where partner = $1::text::uuid and state in ('refused', 'returned') and kind <> 'digest'
 			and first_at > $2::timestamptz - interval '14 days'`, partner, now)
 	q.Queue(`update mail set due_at = $2 where partner = $1::text::uuid and state = 'waiting' and kind <> 'digest'
 		and leased is null`, partner, now)
@@ -107,7 +107,8 @@ func addMails(q flow.Queuer, n notice, limit int, changes []string, now time.Tim
 func addDigest(q flow.Queuer, partner, id string, due time.Time, within time.Duration) {
 	q.Queue(`insert into mail (id, partner, kind, position, type, state, first_at, due_at)
 		select $2::text::uuid, n.partner, 'digest', n.taken, '', 'waiting', $3, $3 from notice n
-		where n.partner = $1::text::uuid and exists (select from partner_event e where e.partner = n.partner and e.position > n.taken and e.asks)
+		where n.partner = $1::text::uuid and exists (select from partner_event e where e.partner = n.partner
+				and e.position > n.taken and e.asks)
 			and not exists (select from mail m where m.partner = n.partner and m.kind = 'digest'
 				and m.state = 'waiting' and m.tries = 0)`, partner, id, due)
 	q.Queue(`update offer o set tell_by = $2 from (select distinct e.offer from partner_event e join notice n
@@ -249,8 +250,8 @@ func dueAlerts(q flow.Queuer, limit int, now time.Time, each func(id string, tri
 
 // saveAlerted queues that somebody has been told, or when it is tried again.
 func saveAlerted(q flow.Queuer, ids []string, again *time.Time, now time.Time) {
-	q.Queue(`update alert set tries = tries + 1, due_at = $2, told_at = case when $2::timestamptz is null then $3::timestamptz
-		end where id = any($1::uuid[])`, ids, again, now)
+	q.Queue(`update alert set tries = tries + 1, due_at = $2, told_at = case when $2::timestamptz is null
+		then $3::timestamptz end where id = any($1::uuid[])`, ids, again, now)
 }
 
 // mailsOwn queues which of some mails are a partner's own.

@@ -65,8 +65,8 @@ func (n notice) shown(role schemas.Role, mails []mailShown) noticeShown {
 	return s
 }
 
-// mayDecide is whether a partner's notice is open to who asks: to the partner itself, and to staff, of a partner that
-// the directory lists, or that has a log.
+// partnerKnown is whether a partner's notice is open to who asks: to the partner itself, and to staff, of a partner
+// that the directory lists, or that has a log.
 func (a api) partnerKnown(who principal.Principal, id string, hasLog bool) bool {
 	if schemas.Role(who.Role) == schemas.Partner {
 		return who.Organisation == id

@@ -77,9 +77,8 @@ func lockSubscription(q flow.Queuer, who principal.Principal, id string, each fu
 func saveSubscription(q flow.Queuer, s subscription) {
 	q.Queue(`update subscription set state = $2, because = $3, secret = $4, former = $5, former_until = $6, taken = $7,
 		failures = $8, slow = $9, failing_at = $10,
-		next_at = $11, key = $12, version = version + 1 where id = $1::text::uuid`, s.ID, s.State, s.Because, s.Secret, s.Former,
-		s.FormerUntil, s.Taken, s.Failures, s.Slow,
-		s.FailingAt, s.NextAt, s.Key)
+		next_at = $11, key = $12, version = version + 1 where id = $1::text::uuid`, s.ID, s.State, s.Because,
+		s.Secret, s.Former, s.FormerUntil, s.Taken, s.Failures, s.Slow, s.FailingAt, s.NextAt, s.Key)
 }
 
 // againFrom queues that an endpoint gets again what was taken into outgoing after a position: all of it, or what was
