@@ -67,7 +67,11 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	t.Helper()
 	patient, cancel := context.WithTimeout(ctx, testkit.Patience)
 	defer cancel()
-	if err := chromedp.Do(patient, steps...); err != nil {
+	for _, step := range steps {
+		_, err := chromedp.Run(patient, whole(step))
+		if err == nil {
+			continue
+		}
 		shown, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
 		t.Fatalf("%v; the page is %s", err, shown)
 	}
@@ -91,7 +95,7 @@ func press(sel string) chromedp.Action[chromedp.Void] {
 				case <-tick.C:
 				}
 			}
-		}), whole(chromedp.Click(sel)))
+		}), chromedp.Click(sel))
 }
 
 // whole does something about a page again where it was exchanged for another just then: what had been found on it is
