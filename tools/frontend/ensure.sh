@@ -4,7 +4,8 @@
 #
 #   ensure.sh            without npm, or without its registry, warns and ends 0: the console then shows plain pages
 #   ensure.sh --require  ends 1 instead
-#   ensure.sh --check    with axe-core too, which the browser tests read from node_modules/
+#   ensure.sh --check    with what tests read from node_modules/ too: axe-core, and the library by which receivers of
+#                        webhooks check who sent them
 #
 # The style sheet's two font-face blocks are taken out: the font is licensed for NHS use alone and would be loaded
 # from another host. The icons with the NHS logo are left out as well.
@@ -29,7 +30,8 @@ fail() {
 
 have=$(cat package-lock.json ensure.sh | sha256sum | cut -d' ' -f1)
 complete() {
-  [ "$(cat "$into/stamp" 2>/dev/null)" = "$have" ] && { [ ${#omit[@]} -gt 0 ] || [ -f node_modules/axe-core/axe.min.js ]; }
+  [ "$(cat "$into/stamp" 2>/dev/null)" = "$have" ] && { [ ${#omit[@]} -gt 0 ] ||
+    { [ -f node_modules/axe-core/axe.min.js ] && [ -f node_modules/standardwebhooks/dist/index.js ]; }; }
 }
 if complete; then exit 0; fi
 # One at a time: make may run several targets at once.
