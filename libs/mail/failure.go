@@ -17,8 +17,12 @@ const (
 	AboutAddress About = "address"
 	// AboutMoment: it may be taken later; nothing is said of the address or of us.
 	AboutMoment About = "later"
-	// AboutUs: our server cannot be reached, does not let us in, or is refused because of who we are (a blocklist, SPF,
-	// too much at once). It says nothing of anybody's address.
+	// AboutPolicy: a server on the way refused it for reasons of its own (a blocklist, SPF, DMARC, what stands in it,
+	// too much at once). One answer does not tell whether it refuses all of ours or what goes to this address alone,
+	// and it says nothing of whether the address takes mail.
+	AboutPolicy About = "policy"
+	// AboutUs: our server cannot be reached, does not let us in, or does not take us as a sender. Nothing else would go
+	// either, and nothing is said of anybody's address.
 	AboutUs About = "us"
 )
 
@@ -49,7 +53,11 @@ func failureOf(err error) *Failure {
 		return f // the line, TLS or the sign-in
 	}
 	f.Code, f.Enhanced = sent.ErrorCode(), sent.EnhancedStatusCode()
-	f.About = aboutWhom(f.Code, f.Enhanced, sent.Reason == gomail.ErrSMTPRcptTo, err.Error())
+	if f.About = aboutWhom(f.Code, f.Enhanced, sent.Reason == gomail.ErrSMTPRcptTo,
+		err.Error()); f.About == AboutPolicy &&
+		sent.Reason == gomail.ErrSMTPMailFrom {
+		f.About = AboutUs // before it was said for whom it is
+	}
 	return f
 }
 
@@ -65,34 +73,35 @@ func without(err error) error {
 	return errors.New(text)
 }
 
-// ofUs are the words in which servers say that it is because of us.
-var ofUs = regexp.MustCompile(`(?i)\b(block(ed|list\w*)?|black ?list\w*|spam\w*|spf|dkim|dmarc|relay\w*|reputation|` +
-	`policy|rate|throttl\w*|too many|denied|listed|unauthenticated|not authori[sz]ed)\b`)
+// ofPolicy are the words in which servers say that it is because of what they think of us, or of the mail.
+var ofPolicy = regexp.MustCompile(
+	`(?i)\b(block(ed|list\w*)?|black ?list\w*|spam\w*|spf|dkim|dmarc|relay\w*|reputation|` +
+		`policy|rate|throttl\w*|too many|denied|listed|unauthenticated|not authori[sz]ed)\b`)
 
 // aboutWhom says about whom an answer is: by its enhanced code where there is one, else by when it came and its words.
-// What could be about us is: an address that is wrongly taken for dead would hear of nobody any more.
+// What could be a policy is one: an address that is wrongly taken for dead would hear of nobody any more.
 func aboutWhom(code int, enhanced string, toRecipient bool, words string) About {
 	class, rest, _ := strings.Cut(enhanced, ".")
 	switch {
 	case code == 0 || code == 421:
 		return AboutUs
 	case code < 500:
-		if ofUs.MatchString(words) && !strings.Contains(strings.ToLower(words), "greylist") {
-			return AboutUs
+		if ofPolicy.MatchString(words) && !strings.Contains(strings.ToLower(words), "greylist") {
+			return AboutPolicy
 		}
 		return AboutMoment
 	case rest == "2.2" || rest == "2.3": // full, or this one is too large for it
 		return AboutMoment
 	case class == "5" && (rest == "1.7" || rest == "1.8"): // the sender's address
-		return AboutUs
+		return AboutPolicy
 	case class == "5" && (strings.HasPrefix(rest, "1.") || rest == "2.0" || rest == "2.1"):
 		return AboutAddress
 	case class == "5" && enhanced != "5.0.0" && enhanced != "5.5.0":
-		return AboutUs
-	case toRecipient && (code == 550 || code == 551 || code == 553) && !ofUs.MatchString(words):
+		return AboutPolicy
+	case toRecipient && (code == 550 || code == 551 || code == 553) && !ofPolicy.MatchString(words):
 		return AboutAddress
 	}
-	return AboutUs
+	return AboutPolicy
 }
 
 // AboutStatus says about whom a report that came back is, by its enhanced code.

@@ -23,6 +23,7 @@ func (s *Service) Due() []flow.Due {
 		{Name: "links", Every: time.Hour, Limit: 500, Run: s.endLinks},
 		{Name: "mails-made", Every: 500 * time.Millisecond, Limit: 100, Run: s.makeMails},
 		{Name: "mails", Every: 500 * time.Millisecond, Limit: mailSlots, Run: s.sendMails},
+		{Name: "mails-left", Every: time.Minute, Limit: 500, Run: s.endLeft},
 		{Name: "alerts", Every: time.Second, Limit: 200, Run: s.alert},
 	}
 }

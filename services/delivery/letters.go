@@ -15,6 +15,7 @@ const (
 	mailDigest  = "digest"  // all that waits, once a day
 
 	mailAnswered = "answered" // an answer has come: one of what has changed
+	mailOver     = "over"     // nobody is asked any more who had not answered: another of those
 )
 
 // States of a mail beside stateWaiting and stateGivenUp.
@@ -31,7 +32,9 @@ const (
 	troubleReturned = "returned"
 	troubleAway     = "away" // it answers by itself
 	mailLater       = "later"
-	mailOurs        = "ours" // because of us
+	mailPolicy      = "policy" // a server refused it for reasons of its own
+	mailOurs        = "ours"   // because of us
+	mailLeft        = "left"   // its partner is not told by e-mail any more
 )
 
 // The local hours at which a digest goes, and at which somebody rings on a day that they would not have been rung on.
@@ -48,12 +51,21 @@ func mailedChanges() []string {
 		string(schemas.OfferAccepted), string(schemas.OfferDeclined)}
 }
 
-// says is what a mail is for, as its text says it.
-func (l letter) says() string {
-	if l.Type == schemas.OfferAccepted || l.Type == schemas.OfferDeclined {
+// says is what a mail is for, as its text says it, of an offer as it stands; nil where it is about more than one.
+func (l letter) says(o *Offer) string {
+	switch {
+	case l.Type == schemas.OfferAccepted || l.Type == schemas.OfferDeclined:
 		return mailAnswered
+	case l.Kind == mailChanged && o != nil && o.over() && !o.begun():
+		return mailOver
 	}
 	return l.Kind
+}
+
+// opensByLink says whether the link to an offer opens anything: while it can be answered, or an answer be taken back.
+// What has been taken on is for somebody who signs in, and what is over is for nobody.
+func (l letter) opensByLink(o *Offer) bool {
+	return l.Type == schemas.OfferAccepted || l.Type == schemas.OfferDeclined || !o.begun() && !o.over()
 }
 
 // stillAsks says whether a mail about an offer is still to go, as things stand: nothing stops it, the offer stands, and
@@ -71,6 +83,9 @@ func mailText(kind string, by time.Time, link string) (subject, text string) {
 	subject, first := "Something waits for you", "Something waits for your answer."
 	then := "Please look."
 	switch {
+	case kind == mailOver:
+		subject, first = "Something has changed", "Something that waited for your answer does not wait any more."
+		then = "You need not do anything."
 	case kind == mailChanged:
 		subject, first = "Something has changed", "Something that you were told of has changed."
 	case kind == mailAnswered:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,7 @@ type letter struct {
 	Number                            int
 	First                             time.Time
 	Lease                             time.Time
+	Addressed                         int // which of its partner's addresses it goes to, counted from 1
 	// Withheld: its event was taken back before it was given out. Told: the partner was mailed of the offer before, or
 	// may have been: what became of an attempt is not known.
 	Withheld, Told bool
@@ -95,6 +97,13 @@ func (s *Service) sendMails(_ context.Context, tx *flow.Tx, limit int) (taken in
 		}
 	})
 	return len(letters), nil
+}
+
+// endLeft ends what waits for partners that are not told by e-mail any more. What it was to say is not taken for told:
+// a navigator hears of it in time, and whoever comes back to e-mail is mailed what is still asked.
+func (s *Service) endLeft(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
+	mailsLeft(tx, limit, tx.Postponed(), tx.Now, func() { taken++ })
+	return taken, tx.Flush()
 }
 
 // claimMails leases what is due, and reads what digests are about.
@@ -142,7 +151,8 @@ func (s *Service) address(tx *flow.Tx, all []letter) (sending []letter, over []s
 		if l.Event != "" {
 			events = append(events, l.Event)
 		}
-		l.Subject, l.Text = mailText(l.says(), by, s.linkFor(tx, l, records))
+		o := offerOf(l, records)
+		l.Subject, l.Text = mailText(l.says(o), by, s.linkFor(tx, l, o))
 		sending = append(sending, l)
 	}
 	noteGiven(tx, events, tx.Now)
@@ -182,14 +192,20 @@ func (s *Service) still(l *letter, records map[string]*record) (by time.Time, go
 	return by, len(l.About) > 0
 }
 
-// linkFor is where a mail leads: to its one offer, or to the page after signing in. Each attempt has a link of its own:
-// what stood in a former one is kept nowhere.
-func (s *Service) linkFor(tx *flow.Tx, l letter, records map[string]*record) string {
-	if l.Kind != mailDigest && l.Offer != "" && records[l.Journey] != nil {
-		if o := records[l.Journey].State.Offers[l.Offer]; o != nil {
-			if until, ok := linkUntil(o, s.zone); ok {
-				return s.url + "/p/" + s.mint(tx, l.Offer, l.Partner, until)
-			}
+// offerOf is the one offer that a mail is about; nil where it is about more, or that is not known.
+func offerOf(l letter, records map[string]*record) *Offer {
+	if r := records[l.Journey]; r != nil && l.Kind != mailDigest {
+		return r.State.Offers[l.Offer]
+	}
+	return nil
+}
+
+// linkFor is where a mail leads: to its one offer where that can be answered by whoever holds the link, or to the page
+// after signing in. Each attempt has a link of its own: what stood in a former one is kept nowhere.
+func (s *Service) linkFor(tx *flow.Tx, l letter, o *Offer) string {
+	if o != nil && l.opensByLink(o) {
+		if until, ok := linkUntil(o, s.zone); ok {
+			return s.url + "/p/" + s.mint(tx, l.Offer, l.Partner, until)
 		}
 	}
 	return s.url + "/"
@@ -224,7 +240,7 @@ func (o *mailer) fly(l letter) {
 	o.flying.Add(1)
 	o.under.Go(func() {
 		err := o.sender.Send(o.life, mail.Message{ID: l.ID, To: l.To, Subject: l.Subject, Text: l.Text,
-			ReturnTo: returnAddress(o.returnTo, l.ID), At: l.First})
+			ReturnTo: returnAddress(o.returnTo, l.ID, l.Addressed), At: l.First})
 		o.flying.Add(-1)
 		o.done <- posted{letter: l, Err: err}
 	})
@@ -284,7 +300,7 @@ func (s *Service) RunMail(ctx context.Context, returns net.Listener) error {
 func (s *Service) takeReturns(ctx context.Context, ln net.Listener) error {
 	return mail.Receive(ctx, ln, mail.Domain(s.returnTo), mail.Handler{Take: s.takeReturned,
 		Recipient: func(to string) error {
-			if _, ok := returnedTo(s.returnTo, to); !ok {
+			if _, _, ok := returnedTo(s.returnTo, to); !ok {
 				return mail.Refuse(550, [3]int{5, 1, 1}, "No such mailbox")
 			}
 			return nil
@@ -297,11 +313,12 @@ type mailResult struct {
 	Code                     int
 	Due                      time.Time // when it is tried again; zero where it is not
 	Rests                    bool      // mail as a whole rests: it is because of us
+	Refuses                  string    // the domain that refused it for reasons of its own
 	Trouble                  string    // what the address is noted with
 }
 
-// mailResultOf decides what follows from an attempt.
-func mailResultOf(number int, first time.Time, err error, now time.Time) mailResult {
+// mailResultOf decides what follows from an attempt at an address of a domain.
+func mailResultOf(number int, first time.Time, domain string, err error, now time.Time) mailResult {
 	if err == nil {
 		return mailResult{State: mailSent, Outcome: mailSent}
 	}
@@ -316,6 +333,8 @@ func mailResultOf(number int, first time.Time, err error, now time.Time) mailRes
 			Trouble: troubleRefused}
 	case ok && f.About == mail.AboutMoment:
 		r.Outcome = mailLater
+	case ok && f.About == mail.AboutPolicy:
+		r.Outcome, r.Refuses = mailPolicy, domain
 	default:
 		r.Rests, r.Due = true, now.Add(min(ladder[min(number, len(ladder)-1)], mostMailRests))
 	}
@@ -327,14 +346,14 @@ func mailResultOf(number int, first time.Time, err error, now time.Time) mailRes
 
 // settleMail writes down what came of a mail, and what follows for its offers.
 func (s *Service) settleMail(tx *flow.Tx, p posted) error {
-	r := mailResultOf(p.Number, p.First, p.Err, tx.Now)
+	r := mailResultOf(p.Number, p.First, mail.Domain(p.To), p.Err, tx.Now)
 	counts := false
 	saveMail(tx, p.letter, r, tx.Now, &counts)
 	if err := tx.Flush(); err != nil || !counts {
 		return err // another attempt has begun meanwhile, or it has come back already
 	}
 	if r.Trouble != "" {
-		noteTrouble(tx, p.Partner, p.To, r.Trouble, tx.Now)
+		noteTrouble(tx, p.Partner, p.Addressed, r.Trouble, tx.Now)
 	}
 	if err := s.noteChannel(tx, r, p.Err); err != nil {
 		return err
@@ -348,8 +367,19 @@ func (s *Service) settleMail(tx *flow.Tx, p posted) error {
 	return nil
 }
 
-// noteChannel notes how mail as a whole stands; that nothing can be sent is said aloud.
+// noteChannel notes how mail as a whole stands; that nothing can be sent is said aloud. What one domain refuses for
+// reasons of its own says nothing of that, until another does so too before anything was taken.
 func (s *Service) noteChannel(tx *flow.Tx, r mailResult, err error) error {
+	if r.Refuses != "" {
+		noteRefusal(tx, r.Refuses, &r.Rests)
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() {
+			s.log.Warn("a mail was refused by a server for reasons of its own; it is tried again",
+				schemas.AttrRunbook, "mail-stopped.md", schemas.AttrError, err)
+		})
+	}
 	if !r.Rests {
 		if r.State == mailSent {
 			channelWorks(tx)
@@ -415,50 +445,54 @@ func (s *Service) notTold(tx *flow.Tx, l letter) error {
 	})
 }
 
-// returnAddress is where a mail comes back to: its id follows the name of the address.
-func returnAddress(base, id string) string {
+// returnAddress is where a mail comes back to: its id follows the name of the address, and to which of its partner's
+// addresses it went.
+func returnAddress(base, id string, addressed int) string {
 	name, domain, found := strings.Cut(base, "@")
 	if !found {
 		return ""
 	}
-	return name + "+" + strings.ReplaceAll(id, "-", "") + "@" + domain
+	return name + "+" + strings.ReplaceAll(id, "-", "") + "-" + strconv.Itoa(addressed) + "@" + domain
 }
 
-// returnedTo reads which mail an address is of.
-func returnedTo(base, address string) (id string, ok bool) {
+// returnedTo reads which mail an address is of, and to which of its partner's addresses that went.
+func returnedTo(base, address string) (id string, addressed int, ok bool) {
 	name, domain, _ := strings.Cut(strings.ToLower(base), "@")
 	local, at, _ := strings.Cut(strings.ToLower(address), "@")
-	digits, found := strings.CutPrefix(local, name+"+")
-	if !found || at != domain || len(digits) != 32 {
-		return "", false
+	rest, found := strings.CutPrefix(local, name+"+")
+	digits, number, _ := strings.Cut(rest, "-")
+	addressed, err := strconv.Atoi(number)
+	if !found || at != domain || len(digits) != 32 || err != nil {
+		return "", 0, false
 	}
 	id = fmt.Sprintf("%s-%s-%s-%s-%s", digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-	return id, clock.IsID(id)
+	return id, addressed, clock.IsID(id)
 }
 
 var errNoMail = errors.New("there is no such mail")
 
 // takeReturned takes in what came back.
 func (s *Service) takeReturned(ctx context.Context, m mail.Received) error {
-	id, ok := returnedTo(s.returnTo, m.To)
+	id, addressed, ok := returnedTo(s.returnTo, m.To)
 	if !ok {
 		return errNoMail
 	}
 	what, status := mail.Read(m.Text)
-	return s.flow.Do(ctx, func(tx *flow.Tx) error { return s.cameBack(tx, id, what, status) })
+	return s.flow.Do(ctx, func(tx *flow.Tx) error { return s.cameBack(tx, id, addressed, what, status) })
 }
 
-// cameBack writes down what a mail that came back says, and what follows; said again it changes nothing.
-func (s *Service) cameBack(tx *flow.Tx, id string, what mail.Return, status string) error {
+// cameBack writes down what a mail that came back says, and what follows; said again it changes nothing, nor does what
+// comes back from a former address of a mail that goes to another one since.
+func (s *Service) cameBack(tx *flow.Tx, id string, addressed int, what mail.Return, status string) error {
 	if what != mail.NotDelivered && what != mail.Away {
 		return nil
 	}
 	var l letter
 	var found bool
 	if what == mail.NotDelivered {
-		returnMail(tx, id, status, tx.Now, func(one letter) { l, found = one, true })
+		returnMail(tx, id, addressed, status, tx.Now, func(one letter) { l, found = one, true })
 	} else {
-		awayMail(tx, id, tx.Now, func(one letter) { l, found = one, true })
+		awayMail(tx, id, addressed, tx.Now, func(one letter) { l, found = one, true })
 	}
 	if err := tx.Flush(); err != nil || !found {
 		return err
@@ -473,11 +507,12 @@ func (s *Service) cameBack(tx *flow.Tx, id string, what mail.Return, status stri
 	if what == mail.NotDelivered {
 		trouble = troubleReturned
 	}
-	if what == mail.Away || mail.AboutStatus(status) != mail.AboutUs {
-		noteTrouble(tx, l.Partner, "", trouble, tx.Now)
+	if what == mail.Away || mail.AboutStatus(status) != mail.AboutPolicy {
+		noteTrouble(tx, l.Partner, addressed, trouble, tx.Now)
 	} else {
 		tx.AfterCommit(func() {
-			s.log.Error("a mail came back because of us: other servers do not trust ours", schemas.AttrRunbook,
+			s.log.Error("a mail came back: a server on its way does not let in what comes from ours",
+				schemas.AttrRunbook,
 				"mail-stopped.md")
 		})
 	}

@@ -38,6 +38,7 @@ func saveNotice(q flow.Queuer, _ principal.Principal, n notice, now time.Time) {
 		insert into notice as n (partner, by, address, digest, taken, changed_at, version)
 		select $1::text::uuid, $2, $3, $4, upto, $5, 1 from open
 		on conflict (partner) do update set by = excluded.by, address = excluded.address, digest = excluded.digest,
+			addressed = n.addressed + case when n.address = excluded.address then 0 else 1 end,
 			taken = case when n.by = 'email' then n.taken else excluded.taken end, trouble = '', trouble_at = null,
 			changed_at = excluded.changed_at, version = n.version + 1`, n.Partner, n.By, n.To, n.Digest, now)
 }
@@ -45,8 +46,9 @@ func saveNotice(q flow.Queuer, _ principal.Principal, n notice, now time.Time) {
 // mailAgain queues that what came back, or was refused, goes to a partner's new address, with the ids it had.
 func mailAgain(q flow.Queuer, partner string, now time.Time) {
 	q.Queue(`update mail set state = 'waiting', tries = 0, first_at = $2::timestamptz, due_at = $2::timestamptz,
-		leased = null, ended_at = null, outcome = '' where partner = $1::text::uuid and state in ('refused', 'returned') and kind <> 'digest'
-			and first_at > $2::timestamptz - interval '14 days'`, partner, now)
+		leased = null, ended_at = null, outcome = '', away_at = null where partner = $1::text::uuid and kind <> 'digest'
+			and (state in ('refused', 'returned') or state = 'withheld' and outcome = $3)
+			and first_at > $2::timestamptz - interval '14 days'`, partner, now, mailLeft)
 	q.Queue(`update mail set due_at = $2 where partner = $1::text::uuid and state = 'waiting' and kind <> 'digest'
 		and leased is null`, partner, now)
 }
@@ -130,15 +132,15 @@ func askedSince(q flow.Queuer, partner string, position int64, each func(about))
 // mail rests. While it has just failed one goes alone, to see whether it works again.
 func claimMails(q flow.Queuer, limit int, aside []string, now, leased time.Time, each func(letter)) {
 	q.Queue(`with mine as materialized (
-			select m.id, n.address from mail m join notice n on n.partner = m.partner and n.by = 'email'
+			select m.id, n.address, n.addressed from mail m join notice n on n.partner = m.partner and n.by = 'email'
 			where m.state = 'waiting' and m.due_at <= $1 and (m.leased is null or m.leased < $1)
 				and not m.id::text = any($4) and not exists (select from mail_channel where rests > $1)
 			order by m.due_at, m.id limit case when (select failures from mail_channel) > 0 then 1 else $3::integer end
 			for no key update of m skip locked
 		)
-		update mail m set leased = $2, tries = m.tries + 1 from mine t where m.id = t.id
+		update mail m set leased = $2, tries = m.tries + 1, addressed = t.addressed from mine t where m.id = t.id
 		returning m.id::text, m.partner::text, m.kind, coalesce(m.journey::text, ''), coalesce(m.offer::text, ''),
-			m.type, coalesce(m.event::text, ''), m.position, m.tries, m.first_at, t.address,
+			m.type, coalesce(m.event::text, ''), m.position, m.tries, m.first_at, t.addressed, t.address,
 			coalesce((select e.withheld from partner_event e where e.id = m.event), false),
 			m.kind = 'changed' and exists (select from mail b where b.partner = m.partner and b.offer = m.offer
 				and b.id <> m.id and b.tries > 0 and (b.state in ('sent', 'returned')
@@ -150,7 +152,7 @@ func collectLetters(rows pgx.Rows, each func(letter)) error {
 	var l letter
 	var typ string
 	_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.Partner, &l.Kind, &l.Journey, &l.Offer, &typ, &l.Event, &l.Position,
-		&l.Number, &l.First, &l.To, &l.Withheld, &l.Told}, func() error {
+		&l.Number, &l.First, &l.Addressed, &l.To, &l.Withheld, &l.Told}, func() error {
 		l.Type = schemas.Type(typ)
 		each(l)
 		return nil
@@ -188,27 +190,29 @@ func saveMail(q flow.Queuer, l letter, r mailResult, now time.Time, counts *bool
 		})
 }
 
-// noteTrouble queues what came back from a partner's address, where it is still the one it was sent to; empty: whatever
-// it is.
-func noteTrouble(q flow.Queuer, partner, to, trouble string, now time.Time) {
-	q.Queue(`update notice set trouble = $3, trouble_at = $4 where partner = $1::text::uuid
-		and ($2 = '' or address = $2)`, partner, to, trouble, now)
+// noteTrouble queues what came back from a partner's address, where it is still the one it was sent to.
+func noteTrouble(q flow.Queuer, partner string, addressed int, trouble string, now time.Time) {
+	q.Queue(`update notice set trouble = $3, trouble_at = $4 where partner = $1::text::uuid and addressed = $2`,
+		partner,
+		addressed, trouble, now)
 }
 
-// returnMail queues that a mail that was sent has come back; each gives it, once.
-func returnMail(q flow.Queuer, id, status string, now time.Time, each func(letter)) {
+// returnMail queues that a mail that was sent has come back from where it went last; each gives it, once.
+func returnMail(q flow.Queuer, id string, addressed int, status string, now time.Time, each func(letter)) {
 	q.Queue(`update mail m set state = 'returned', outcome = 'returned', enhanced = $2, ended_at = $3, leased = null
-		where id = $1::text::uuid and tries > 0 and state in ('sent', 'waiting')
+		where id = $1::text::uuid and addressed = $4 and tries > 0 and state in ('sent', 'waiting')
 		returning id::text, partner::text, kind, coalesce(journey::text, ''), coalesce(offer::text, ''), type,
-			coalesce(event::text, ''), position, tries, first_at, '', false, false`, id, status, now).
+			coalesce(event::text, ''), position, tries, first_at, addressed, '', false, false`, id, status, now,
+		addressed).
 		Query(func(rows pgx.Rows) error { return collectLetters(rows, each) })
 }
 
-// awayMail queues that a mailbox has answered a mail by itself; each gives the mail, once.
-func awayMail(q flow.Queuer, id string, now time.Time, each func(letter)) {
-	q.Queue(`update mail m set away_at = $2 where id = $1::text::uuid and tries > 0 and away_at is null
+// awayMail queues that the mailbox a mail went to last has answered it by itself; each gives the mail, once.
+func awayMail(q flow.Queuer, id string, addressed int, now time.Time, each func(letter)) {
+	q.Queue(`update mail m set away_at = $2 where id = $1::text::uuid and addressed = $3 and tries > 0
+		and away_at is null
 		returning id::text, partner::text, kind, coalesce(journey::text, ''), coalesce(offer::text, ''), type,
-			coalesce(event::text, ''), position, tries, first_at, '', false, false`, id, now).
+			coalesce(event::text, ''), position, tries, first_at, addressed, '', false, false`, id, now, addressed).
 		Query(func(rows pgx.Rows) error { return collectLetters(rows, each) })
 }
 
@@ -222,7 +226,32 @@ func channelRests(q flow.Queuer, because string, now time.Time, most time.Durati
 
 // channelWorks queues that mail can be sent.
 func channelWorks(q flow.Queuer) {
-	q.Queue(`update mail_channel set failures = 0, because = '', since = null where failures > 0`)
+	q.Queue(`update mail_channel set failures = 0, because = '', since = null, refuses = ''
+		where failures > 0 or refuses <> ''`)
+}
+
+// noteRefusal queues that a domain refused a mail for reasons of its own; another says whether another one did so
+// before, and nothing was taken since.
+func noteRefusal(q flow.Queuer, domain string, another *bool) {
+	q.Queue(`update mail_channel c set refuses = $1 from mail_channel before where c.one and before.one
+		returning before.refuses <> '' and before.refuses <> $1`, domain).
+		QueryRow(func(row pgx.Row) error { return row.Scan(another) })
+}
+
+// mailsLeft queues the end of mails that wait for partners who are not told by e-mail any more, and are not on their
+// way.
+func mailsLeft(q flow.Queuer, limit int, aside []string, now time.Time, each func()) {
+	q.Queue(`with over as materialized (
+			select m.id from mail m where m.state = 'waiting' and (m.leased is null or m.leased < $2)
+				and not exists (select from notice n where n.partner = m.partner and n.by = 'email')
+				and not m.id::text = any($3) order by m.id limit $1 for no key update of m skip locked
+		)
+		update mail m set state = 'withheld', outcome = $4, ended_at = $2, leased = null from over o where m.id = o.id
+		returning true`, limit, now, aside, mailLeft).
+		Query(func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{new(bool)}, func() error { each(); return nil })
+			return err
+		})
 }
 
 // ringBy queues until when a human at the partner has to have acted on offers that were mailed.

@@ -309,7 +309,7 @@ func TestAnAddressThatTakesNoMailIsRungAtOnce(t *testing.T) {
 func TestWhatIsRefusedForNowIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]error{"for now": mail.Refuse(451, [3]int{4, 3, 2}, "Come again"),
-		"because of us": mail.Refuse(550, [3]int{5, 7, 1}, "On a blocklist")} {
+		"because of us": mail.Refuse(421, [3]int{4, 3, 2}, "Closing")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMailSite(t)
@@ -340,16 +340,19 @@ func TestAnAttemptIsFollowedByWhatTheLadderSays(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	for number := 1; number < 12; number++ {
-		r := mailResultOf(number, now, failing(t, mail.Refuse(451, [3]int{4, 3, 2}, "Come again")), now)
+		r := mailResultOf(number, now, "charity.example", failing(t, mail.Refuse(451, [3]int{4, 3, 2}, "Come again")),
+			now)
 		if r.State != stateWaiting || r.Due.Sub(now) != ladder[min(number, len(ladder)-1)] || r.Rests {
 			t.Errorf("after attempt %d: %+v", number, r)
 		}
 	}
-	late := mailResultOf(9, now.Add(-70*time.Hour), failing(t, mail.Refuse(451, [3]int{4, 3, 2}, "Come again")), now)
+	late := mailResultOf(9, now.Add(-70*time.Hour), "charity.example",
+		failing(t, mail.Refuse(451, [3]int{4, 3, 2}, "Come again")), now)
 	if late.State != stateGivenUp {
 		t.Errorf("after three days: %+v", late)
 	}
-	if r := mailResultOf(1, now, errors.New("no line"), now); !r.Rests || r.Trouble != "" || r.State != stateWaiting {
+	if r := mailResultOf(1, now, "charity.example", errors.New("no line"), now); !r.Rests || r.Trouble != "" ||
+		r.State != stateWaiting {
 		t.Errorf("without a line: %+v", r)
 	}
 }

@@ -157,7 +157,7 @@ func (a api) setNotice(w http.ResponseWriter, r *http.Request) error {
 		if n.By == byMail {
 			mailAgain(tx, id, tx.Now)
 		}
-		tx.AfterCommit(func() { a.wake("mails-made"); a.wake("mails") })
+		tx.AfterCommit(func() { a.wake("mails-made"); a.wake("mails"); a.wake("mails-left") })
 		w.Header().Set("ETag", httpx.VersionTag(n.Version))
 		return http.StatusOK, n.shown(schemas.Role(who.Role), []mailShown{}), nil
 	})

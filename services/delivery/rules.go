@@ -100,6 +100,9 @@ func (k *JourneyState) stopped(partner string) bool {
 		said.At > 0 && !said.Yes && !said.Lapsed
 }
 
+// over says whether nothing is asked of the partner any more.
+func (o *Offer) over() bool { return o.Over > max(o.Cleared, o.Paused) }
+
 // open says whether the partner may be asked for its answer, as things stand.
 func (o *Offer) open() bool { return o.Cleared > max(o.Paused, o.Over) }
 
@@ -175,7 +178,7 @@ func (o *Offer) told(id string, stopped bool) (all []Telling) {
 		o.Lines[key] = line
 	}
 	switch {
-	case o.Over > max(o.Cleared, o.Paused):
+	case o.over():
 		o.Shown = schemas.StateOver // its line has said so
 	case o.Shown == schemas.StateWaits && stands == schemas.StatePaused:
 		say(schemas.OfferPaused, false, schemas.PartnerOfferData{Offer: id, State: schemas.StatePaused})

@@ -175,9 +175,10 @@ func lateEvents(q flow.Queuer, now time.Time, limit int, aside []string, each fu
 	came bool)) {
 	q.Queue(`select e.id::text, e.offer::text, e.journey::text, e.withheld or p.taken >= e.position
 			or exists (select from outgoing o where o.event = e.id and o.state = 'delivered')
-			or exists (select from mail m where m.event = e.id and m.state <> 'waiting')
+			or exists (select from mail m where m.event = e.id and m.state <> 'waiting' and m.outcome <> $4)
 		from partner_event e join partner p on p.id = e.partner
-		where e.tell_by <= $1 and not e.journey::text = any($3) order by e.tell_by, e.id limit $2`, now, limit, aside).
+		where e.tell_by <= $1 and not e.journey::text = any($3) order by e.tell_by, e.id limit $2`, now, limit, aside,
+		mailLeft).
 		Query(func(rows pgx.Rows) error {
 			var event, offer, journey string
 			var came bool
