@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"footbridge/libs/pg"
 )
@@ -17,18 +18,31 @@ import (
 // first what is not acknowledged, then the last hour, then all that is older, oldest first, slowly enough that new
 // events still pass. Readers have seen most of it, and what they have seen changes nothing.
 //
-// One process of a service does it, while others go on; when it is killed, the next look begins again.
-func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why string) error {
+// One process of a service does it, while others go on; when it is killed, the next look begins again. known is what
+// was remembered of the stream when the reason was seen. Where that is otherwise by now, another process has rebuilt
+// the stream meanwhile, or somebody has asked for a rebuild: the next look says what is missing then.
+func (f *Flow) rebuild(ctx context.Context, info *jetstream.StreamInfo, known streamState, why string) error {
 	conn, err := f.cfg.Pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("rebuilding the stream: %w", err)
 	}
 	defer conn.Release()
 	mine, err := f.lockRebuild(ctx, conn)
-	if err != nil || !mine {
+	if err != nil {
 		return err
 	}
-	defer f.unlockRebuild(ctx, conn)
+	if mine {
+		defer f.unlockRebuild(ctx, conn)
+		now, err := f.readStreamState(ctx)
+		if err != nil {
+			return fmt.Errorf("rebuilding the stream: %w", err)
+		}
+		mine = now == known
+	}
+	if !mine {
+		f.cfg.Log.Debug("another process sees to the rebuild", "because", why)
+		return nil
+	}
 	f.cfg.Log.Warn("rebuilding the stream from the outbox", "because", why, keyRunbook, "stream-rebuild.md")
 	for _, t := range f.trackers() {
 		if err := f.sweep(ctx, t); err != nil {
@@ -50,7 +64,7 @@ func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why
 		return err
 	}
 	f.cfg.Log.Info("rebuilt the stream", "events", total+older)
-	return f.rememberRebuilt(f.life, created, firstSeq, last.position())
+	return f.rememberRebuilt(f.life, createdOf(info), firstOf(info), last.position())
 }
 
 // lastOutboxed is where a rebuild ends: what commits from now on is published into the stream that there is now by

@@ -90,7 +90,7 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	if err != nil {
 		return err
 	}
-	created := info.Created.UTC().Format(time.RFC3339Nano)
+	created := createdOf(info)
 	if created != f.created {
 		if err := f.forgetFormer(ctx, stream, info, marks); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		why = "the stream was purged"
 	}
 	if why != "" {
-		return f.rebuildOnceForgotten(ctx, info, why)
+		return f.rebuildOnceForgotten(ctx, info, known, why)
 	}
 	if firstOf(info) != known.firstSeq { // a broker that was rolled back may hold again what had been removed
 		if err := f.rememberFirst(ctx, created, known.firstSeq, firstOf(info)); err != nil {
@@ -127,14 +127,15 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 
 // rebuildOnceForgotten rebuilds the stream. Where anything was removed from it, for whatever reason it is rebuilt, it
 // waits first until the broker has forgotten the ids of what was there: it would take what is published again for a
-// repetition of messages that are gone.
-func (f *Flow) rebuildOnceForgotten(ctx context.Context, info *jetstream.StreamInfo, why string) error {
+// repetition of messages that are gone. known is what was remembered of the stream when that was seen.
+func (f *Flow) rebuildOnceForgotten(ctx context.Context, info *jetstream.StreamInfo, known streamState,
+	why string) error {
 	if firstOf(info) > 1 {
 		if err := wait(ctx, bus.DedupeWindow+time.Second); err != nil {
 			return err
 		}
 	}
-	return f.rebuild(ctx, info.Created.UTC().Format(time.RFC3339Nano), firstOf(info), why)
+	return f.rebuild(ctx, info, known, why)
 }
 
 // keepsRebuilt says whether what the last rebuild published is still there. Once that has been there for as long as it
@@ -260,6 +261,9 @@ func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamI
 // firstOf is the sequence of the first message a stream holds or will hold. A stream that has never held any says 0.
 func firstOf(info *jetstream.StreamInfo) uint64 { return max(1, info.State.FirstSeq) }
 
+// createdOf is when a stream was made, by which one that was made again is told from it.
+func createdOf(info *jetstream.StreamInfo) string { return info.Created.UTC().Format(time.RFC3339Nano) }
+
 // wasPurged says whether messages were removed before their age: the first sequence has leapt, and what is left is
 // younger than what age alone would have removed. Where nothing is left, this service's own outbox tells, at any age of
 // the stream: what it has said lately would still be there.
@@ -290,28 +294,26 @@ type streamState struct {
 
 // streamState reads what was last seen of the stream; the first time, it writes it down.
 func (f *Flow) streamState(ctx context.Context, info *jetstream.StreamInfo) (streamState, error) {
-	var known streamState
-	read := func() error {
-		var firstSeq, rebuiltSeq int64
-		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq, rebuilt_seq, rebuilt_id from outbox_stream
-			where name = $1`, f.cfg.Stream.Name).
-			Scan(&known.created, &firstSeq, &rebuiltSeq, &known.rebuilt.id)
-		known.firstSeq, known.rebuilt.seq = uint64(firstSeq), uint64(rebuiltSeq)
-		return err
-	}
-	err := read()
+	known, err := f.readStreamState(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		_, err = f.cfg.Pool.Exec(ctx, `insert into outbox_stream (name, created, first_seq) values ($1, $2, $3)
-			on conflict do nothing`,
-			f.cfg.Stream.Name, info.Created.UTC().Format(time.RFC3339Nano), int64(firstOf(info)))
+			on conflict do nothing`, f.cfg.Stream.Name, createdOf(info), int64(firstOf(info)))
 		if err == nil {
-			err = read()
+			known, err = f.readStreamState(ctx)
 		}
 	}
 	if err != nil {
 		return known, fmt.Errorf("reading what is known of the stream: %w", err)
 	}
 	return known, nil
+}
+
+func (f *Flow) readStreamState(ctx context.Context) (known streamState, err error) {
+	var firstSeq, rebuiltSeq int64
+	err = f.cfg.Pool.QueryRow(ctx, `select created, first_seq, rebuilt_seq, rebuilt_id from outbox_stream
+		where name = $1`, f.cfg.Stream.Name).Scan(&known.created, &firstSeq, &rebuiltSeq, &known.rebuilt.id)
+	known.firstSeq, known.rebuilt.seq = uint64(firstSeq), uint64(rebuiltSeq)
+	return known, err
 }
 
 // rememberRebuilt remembers a stream that has been rebuilt, and how far that went.

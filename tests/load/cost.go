@@ -88,6 +88,10 @@ func (b *bench) phase(ctx context.Context, r *running, db *pgx.Conn, name string
 	if b.Profile != "" {
 		profiled = b.profile(ctx, r.at.ops, strings.NewReplacer(" ", "-", ",", "").Replace(b.Profile+"."+name))
 	}
+	heap, err := heapOf(ctx, r.at.ops)
+	if err != nil {
+		return err
+	}
 	processes, logins := r.meter.cpu(), loginCPU(r.stage.postgres.PID())
 	units, says, err := run()
 	if err != nil {
@@ -99,6 +103,9 @@ func (b *bench) phase(ctx context.Context, r *running, db *pgx.Conn, name string
 	b.say("CPU s per 1,000: %.3f (service %.3f, broker %.3f, PostgreSQL %.3f)", per1000(total(used)),
 		per1000(used[partService]),
 		per1000(used[partBroker]), per1000(used[partPostgres]))
+	if err := b.allocated(ctx, r.at.ops, heap, units); err != nil {
+		return err
+	}
 	for _, login := range slices.Sorted(maps.Keys(byLogin)) {
 		if strings.HasPrefix(login, "footbridge") {
 			b.say("  PostgreSQL for %-12s %.3f", login, per1000(byLogin[login]))

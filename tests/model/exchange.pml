@@ -244,7 +244,9 @@ end:
 	:: atomic { up[p] && lostTail(p) ->
 		forgetLast(p); sweep[p] = true; e = 0;
 		do :: e < EVENTS -> if :: !synced[e] -> settled[AT(p,e)] = false :: else fi; e++ :: else -> break od; e = 0 }
-	/* Flow.verify and Flow.rebuild: one process of the service, the whole outbox, then what was seen is remembered. */
+	/* Flow.verify and Flow.rebuild: one process of the service, the whole outbox, then what was seen is remembered. What
+	 * is known of the stream is read again under the rebuild's lock, after the waiting: the evidence and the beginning are
+	 * one step, so that what one process has rebuilt is not rebuilt by the other. */
 	:: atomic { up[p] && evidence && nobodyRebuilds ->
 		waitForgotten();
 		rebuilding[p] = true; rebuildCreated[p] = created; rebuildFirst[p] = first; rebuildSeq[p] = NONE; e = 0;
