@@ -136,20 +136,30 @@ var (
 		{Name: "dpia", Words: "Which data protection impact assessment covers it?"},
 		{Name: "caldicott", Words: "When and by whom was it approved for the Caldicott Guardian?"}}}
 	confirmLive = Ending{"POST " + goingLive, navigators, "Confirm: turn sending on",
-		[]Asked{{Name: "confirm", Value: "true"}}}
+		[]Asked{{Name: "confirm", Value: "true"}, {Name: "safetyOfficer", Seen: true}, {Name: "hazardLog", Seen: true},
+			{Name: "dpia", Seen: true}, {Name: "caldicott", Seen: true}}}
 	stopLive = Ending{"DELETE " + goingLive, navigators, "Turn sending off now", nil}
 )
 
 // LiveActions are the requests by which outward sending is turned on and off for an organisation: confirms is whether
-// somebody else asked for it, on whether it is on.
-func LiveActions(role Role, organisation string, on, confirms bool) []Action {
+// somebody else asked for it, on whether it is on, rests what it rests on, by field: whoever confirms it says that it is
+// what they read.
+func LiveActions(role Role, organisation string, on, confirms bool, rests map[string]string) []Action {
 	endings := []Ending{askLive}
 	if on {
 		endings = []Ending{stopLive, askLive}
 	} else if confirms {
 		endings = []Ending{confirmLive, askLive}
 	}
-	return openTo(role, StepAbout{IDs: map[string]string{"organisation": organisation}}, endings...)
+	actions := openTo(role, StepAbout{IDs: map[string]string{"organisation": organisation}}, endings...)
+	for _, a := range actions {
+		for i, f := range a.Fields {
+			if f.Seen {
+				a.Fields[i].Now = []string{rests[f.Name]}
+			}
+		}
+	}
+	return actions
 }
 
 // openTo are those of some requests that a role may send.

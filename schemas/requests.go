@@ -370,7 +370,8 @@ type (
 		// One mail a day for all that waits; what is called off is mailed at once.
 		Digest bool `json:"digest,omitempty"`
 	}
-	// GoingLiveRecord is what outward sending rests on, of whoever asks for it; or that somebody else confirms it.
+	// GoingLiveRecord is what outward sending rests on, of whoever asks for it; or that somebody else confirms it, who
+	// names what they read.
 	GoingLiveRecord struct {
 		SafetyOfficer string `json:"safetyOfficer,omitempty" is:"line-200"`
 		HazardLog     string `json:"hazardLog,omitempty" is:"line-200"`
@@ -466,6 +467,9 @@ type Field struct {
 	Value string `json:"value,omitempty"`
 	// Now is what stands there at present, of what is changed as a whole.
 	Now []string `json:"now,omitempty"`
+	// Seen says that Now is sent back as it was shown to whoever decides: nobody is asked for it, and the request is
+	// refused where something else stands there by then.
+	Seen bool `json:"seen,omitempty"`
 	// Required says that the request is refused without it.
 	Required bool `json:"required,omitempty"`
 	// List says that several values may be given, as a list.

@@ -53,6 +53,9 @@ type Asked struct {
 	Optional bool
 	// Values narrows a closed list to those that end the step.
 	Values []string
+	// Seen says that what stands there is sent back as it was shown: nobody is asked for it, and what was changed in
+	// between is refused.
+	Seen bool
 }
 
 var (
@@ -484,7 +487,7 @@ func (e Ending) fields(asked Asked, about StepAbout) ([]Field, bool) {
 	if err != nil {
 		return nil, false
 	}
-	f.Words, f.Value, f.Required = asked.Words, asked.Value, !asked.Optional
+	f.Words, f.Value, f.Required, f.Seen = asked.Words, asked.Value, !asked.Optional, asked.Seen
 	if asked.Values != nil {
 		f.Values = asked.Values
 	}

@@ -34,8 +34,12 @@ type actionView struct {
 	Does                     string // the path it sends to
 	Words                    string
 	Open                     bool // it is shown at once: it is the one that is meant most often, or it was sent
+	Seen                     []seen
 	Questions                []question
 }
+
+// seen is what a form sends back as the page showed it, so that nobody decides about what they have not read.
+type seen struct{ Name, Value string }
 
 // filledIn is what somebody entered, and what is the matter with it by the name of its question.
 type filledIn struct {
@@ -60,6 +64,10 @@ func formsOf(at, about, request string, actions []schemas.Action, f filledIn) ac
 			form.Request = kept
 		}
 		for _, field := range a.Fields {
+			if field.Seen {
+				form.Seen = append(form.Seen, seen{form.Key + "." + field.Name, strings.Join(field.Now, "")})
+				continue
+			}
 			entered := f.entered
 			if i != sent {
 				entered = presentOf(form.Key, field)
@@ -177,6 +185,10 @@ func bodyOf(key string, action schemas.Action, a *answers) ([]byte, error) {
 	for _, f := range action.Fields {
 		name := key + "." + f.Name
 		if f.Value != "" {
+			continue
+		}
+		if f.Seen {
+			filled[f.Name] = []string{a.entered.Get(name)}
 			continue
 		}
 		filled[f.Name] = a.field(name, f)

@@ -17,7 +17,8 @@ import (
 // Going live is a decision: nothing is sent outward for an organisation before two named people have turned it on, with
 // what it rests on. One person turns it off, at once.
 
-// liveAsked is what turning outward sending on rests on; from the second person, that they confirm it.
+// liveAsked is what turning outward sending on rests on; from the second person, that they confirm it, with what they
+// read: whoever asked may have asked for something else since.
 type liveAsked struct {
 	liveRests
 	Confirm bool `json:"confirm"`
@@ -30,12 +31,31 @@ type liveRests struct {
 	Caldicott     string `json:"caldicott"`
 }
 
+// lines are what it rests on by name, in the order in which it is asked for.
+func (l liveRests) lines() [4]restLine {
+	return [4]restLine{{"safetyOfficer", "the safety officer", l.SafetyOfficer},
+		{"hazardLog", "the hazard log", l.HazardLog}, {"dpia", "the impact assessment", l.DPIA},
+		{"caldicott", "the Caldicott approval", l.Caldicott}}
+}
+
+// restLine is one line of what it rests on: its member of a body, what it is, and what it says.
+type restLine struct{ name, what, says string }
+
+// otherThan names what is not the same in another.
+func (l liveRests) otherThan(other liveRests) (names []string) {
+	for i, one := range l.lines() {
+		if one != other.lines()[i] {
+			names = append(names, one.what+" ("+one.name+")")
+		}
+	}
+	return names
+}
+
 // missing names what is not said, in the order in which it is asked for.
 func (l liveRests) missing() (names []string) {
-	for _, one := range [][2]string{{"safetyOfficer", l.SafetyOfficer}, {"hazardLog", l.HazardLog}, {"dpia", l.DPIA},
-		{"caldicott", l.Caldicott}} {
-		if !oneLine(one[1], 200) {
-			names = append(names, one[0])
+	for _, one := range l.lines() {
+		if !oneLine(one.says, 200) {
+			names = append(names, one.name)
 		}
 	}
 	return names
@@ -90,7 +110,13 @@ func (a api) showLive(w http.ResponseWriter, r *http.Request) error {
 func (l liveShown) with(who principal.Principal, invented bool) liveShown {
 	l.Invented = invented
 	another := l.AskedBy != "" && l.OffAt == nil && l.AskedBy != person(who)
-	l.Actions = schemas.LiveActions(schemas.Role(who.Role), l.Organisation, l.On, another)
+	rests := map[string]string{}
+	if l.Rests != nil {
+		for _, one := range l.Rests.lines() {
+			rests[one.name] = one.says
+		}
+	}
+	l.Actions = schemas.LiveActions(schemas.Role(who.Role), l.Organisation, l.On, another, rests)
 	return l
 }
 
@@ -108,6 +134,13 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 				wakeLive(tx, organisation, tx.Now)
 			}
 			return http.StatusAccepted, nil
+		}
+		if before.Rests != nil && before.OffAt == nil {
+			if changed := body.otherThan(*before.Rests); len(changed) > 0 {
+				return 0, httpx.NewProblem(http.StatusConflict, "What sending rests on is not what you "+
+					"confirm: %s. It may have been changed since you read it. Read it again, and confirm what stands "+
+					"there now if you agree.", strings.Join(changed, ", "))
+			}
 		}
 		on := false
 		confirmLive(tx, who, organisation, person(who), tx.Now, &on)

@@ -325,6 +325,32 @@ func TestAPlaceIsKeptForThePersonsOwnYesForThreeDaysAtMost(t *testing.T) {
 	s.is(silent, stateSent, partner)
 }
 
+// What outward sending rests on in these tests, and its confirmation by somebody who read it.
+const (
+	restsOn   = `{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`
+	confirmed = `{"confirm":true,"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12",` +
+		`"caldicott":"approved 1 June"}`
+)
+
+// TestWhoConfirmsNamesWhatTheyRead: the first may ask again, for something else, while the second reads.
+func TestWhoConfirmsNamesWhatTheyRead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	path := "/api/organisations/RXX/going-live"
+	s.ask(aNavigator, "POST", path, restsOn, 202)
+	s.ask(aNavigator, "POST", path, strings.Replace(restsOn, `"7"`, `"8, not signed"`, 1), 202)
+	for _, unread := range []string{`{"confirm":true}`, confirmed} {
+		got := s.ask(another, "POST", path, unread, 409)
+		if detail, _ := got["detail"].(string); !strings.Contains(detail, "hazardLog") {
+			t.Errorf("%s is refused with %q, which does not say what changed", unread, detail)
+		}
+	}
+	if got := s.ask(another, "GET", path, "", 200); got["on"] != false {
+		t.Errorf("it is %v", got)
+	}
+	s.ask(another, "POST", path, strings.Replace(confirmed, `"7"`, `"8, not signed"`, 1), 200)
+}
+
 func TestNothingMayBeSentBeforeTwoPeopleHaveTurnedItOn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
@@ -332,16 +358,16 @@ func TestNothingMayBeSentBeforeTwoPeopleHaveTurnedItOn(t *testing.T) {
 	s.due()
 	s.hasSaid(journey, "offer.cleared", 0)
 	path := "/api/organisations/RXX/going-live"
-	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
+	s.ask(aNavigator, "POST", path, confirmed, 409)
 	s.ask(aNavigator, "POST", path, `{"safetyOfficer":"appointed 3 May"}`, 422)
 	s.ask(aNavigator, "POST", path,
 		`{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
-	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
+	s.ask(aNavigator, "POST", path, confirmed, 409)
 	s.ask(principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "elsewhere"}, "POST", path,
-		`{"confirm":true}`, 404)
+		confirmed, 404)
 	s.due()
 	s.hasSaid(journey, "offer.cleared", 0)
-	s.ask(another, "POST", path, `{"confirm":true}`, 200)
+	s.ask(another, "POST", path, confirmed, 200)
 	s.due()
 	s.hasSaid(journey, "offer.cleared", 1)
 	s.brought(journey)
@@ -877,12 +903,12 @@ func TestConfirmingAgainRemindsNobodyBeforeTheTime(t *testing.T) {
 	path := "/api/organisations/RXX/going-live"
 	s.ask(aNavigator, "POST", path,
 		`{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
-	first := s.ask(another, "POST", path, `{"confirm":true}`, 200)["confirmedBy"]
+	first := s.ask(another, "POST", path, confirmed, 200)["confirmedBy"]
 	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
 	s.due()
 	s.brought(journey)
 	third := principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "a third"}
-	if by := s.ask(third, "POST", path, `{"confirm":true}`, 200)["confirmedBy"]; by != first || by == "" {
+	if by := s.ask(third, "POST", path, confirmed, 200)["confirmedBy"]; by != first || by == "" {
 		t.Errorf("%v confirmed it, and it is shown as %v's", first, by)
 	}
 	s.due()
@@ -906,7 +932,7 @@ func TestOnePersonTurnsSendingOffAtOnce(t *testing.T) {
 	if got := s.ask(aNavigator, "GET", path, "", 200); len(got["actions"].([]any)) != 1 {
 		t.Errorf("who asked may confirm: %v", got["actions"])
 	}
-	s.ask(another, "POST", path, `{"confirm":true}`, 200)
+	s.ask(another, "POST", path, confirmed, 200)
 	asked, taken := s.begins(yes(partnerA, schemas.ConsentGiven)), s.begins(yes(partnerA, schemas.ConsentGiven))
 	s.due()
 	s.brought(asked)
@@ -924,10 +950,10 @@ func TestOnePersonTurnsSendingOffAtOnce(t *testing.T) {
 	s.hasSaid(asked, "offer.paused", 1)
 	s.hasSaid(taken, "offer.paused", 0)
 	s.hasSaid(fresh, "offer.cleared", 0)
-	s.ask(another, "POST", path, `{"confirm":true}`, 409)
+	s.ask(another, "POST", path, confirmed, 409)
 
 	s.ask(another, "POST", path, rests, 202)
-	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 200)
+	s.ask(aNavigator, "POST", path, confirmed, 200)
 	s.due()
 	s.due()
 	s.hasSaid(asked, "offer.cleared", 2)

@@ -83,8 +83,8 @@ func TestNobodyTurnsSendingOnAloneUnderAnotherSpelling(t *testing.T) {
 	}
 	s.ask(named("anna"), "POST", path,
 		`{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
-	s.ask(named("Anna"), "POST", path, `{"confirm":true}`, 409)
-	s.ask(named("berta"), "POST", path, `{"confirm":true}`, 200)
+	s.ask(named("Anna"), "POST", path, confirmed, 409)
+	s.ask(named("berta"), "POST", path, confirmed, 200)
 }
 
 // Whoever hands everything back waits for the journeys before it holds any partner: nobody who holds one of these waits
