@@ -96,7 +96,7 @@ func (g *Gateway) knock(w http.ResponseWriter, r *http.Request) error {
 	if err := g.knocks.Check(r); err != nil {
 		return err
 	}
-	if err := g.config.Workers.Ask(r.Context(), r.PostFormValue("mail")); err != nil {
+	if err := g.config.Workers.Ask(r.Context(), r.PostFormValue("mail"), g.addressOf(r)); err != nil {
 		return cannotSay.problem(err)
 	}
 	return g.knockPage(w, http.StatusOK, knocked{Title: "Look in your mailbox", Step: "asked"})

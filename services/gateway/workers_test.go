@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -100,11 +102,12 @@ func newOffice(t *testing.T) *office {
 
 // browse is a browser: it keeps cookies.
 type browse struct {
-	o   *office
-	jar map[string]*http.Cookie
+	o    *office
+	jar  map[string]*http.Cookie
+	from string // its address, where it is not the usual one
 }
 
-func (o *office) browser() *browse { return &browse{o, map[string]*http.Cookie{}} }
+func (o *office) browser() *browse { return &browse{o: o, jar: map[string]*http.Cookie{}} }
 
 func (b *browse) send(method, path string, form url.Values) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
@@ -112,6 +115,7 @@ func (b *browse) send(method, path string, form url.Values) *httptest.ResponseRe
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r.Header.Set("Accept", browser)
+	r.RemoteAddr = cmp.Or(b.from, r.RemoteAddr)
 	for _, c := range b.jar {
 		r.AddCookie(c)
 	}
@@ -298,6 +302,46 @@ func TestWhoseAnAddressIsIsNotTold(t *testing.T) {
 		if strings.Contains(o.mails[0].Text+o.mails[0].Subject, text) {
 			t.Errorf("the mail says %q", text)
 		}
+	}
+}
+
+// TestNobodyIsLockedOutByLinksThatOthersAskFor: however many links somebody asks for in a day, and from wherever, the
+// worker comes in at any minute of it, and their mailbox is not flooded.
+func TestNobodyIsLockedOutByLinksThatOthersAskFor(t *testing.T) {
+	t.Parallel()
+	for name, elsewhere := range map[string]func(i int) string{
+		"from one address":      func(int) string { return "203.0.113.9:40000" },
+		"from many":             func(i int) string { return fmt.Sprintf("203.0.%d.%d:40000", i/200, 1+i%200) },
+		"from the worker's own": func(int) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			_, secret := o.enrolled(navigator, "robin@northgate.example")
+			const robin = "robin@northgate.example"
+			asked, before := 0, len(o.mails)
+			for range 60 { // four of them in each quarter of an hour, for most of a day
+				for range 4 {
+					b := o.browser()
+					b.from = elsewhere(asked)
+					b.send("POST", "/sign-in/worker", url.Values{"mail": {robin}})
+					asked++
+				}
+				ok(t, o.workers.MailDue(t.Context()))
+				o.clock.add(15 * time.Minute)
+			}
+			if came := len(o.mails) - before; came > 120 {
+				t.Errorf("%d mails came", came)
+			}
+			o.clock.add(-time.Minute)
+			o.browser().send("POST", "/sign-in/worker", url.Values{"mail": {robin}})
+			ok(t, o.workers.MailDue(t.Context()))
+			b := o.browser()
+			b.send("POST", linkIn.FindStringSubmatch(o.mails[len(o.mails)-1].Text)[1], nil)
+			if b.second(o.digits(secret)); !b.who().Valid() {
+				t.Error("the worker does not come in")
+			}
+		})
 	}
 }
 

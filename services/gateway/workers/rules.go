@@ -22,8 +22,11 @@ const (
 	// codeLasts is how long a code that was told may be used.
 	codeLasts = 24 * time.Hour
 
-	// Links to one address, in linkLasts and in a day.
-	mostLinks, mostLinksADay = 3, 20
+	// Links to one address that somebody may ask for from one place, in linkLasts and in a day, and everybody together
+	// in a day. Beyond that there is one whenever none is waiting that was asked for within freshFor and not used: no
+	// crowd of requests keeps the worker out, as whoever asked for a link, it opens for whoever has the mailbox.
+	mostLinks, mostLinksADay, mostLinksByAll = 3, 20, 60
+	freshFor                                 = 10 * time.Minute
 	// Wrong second factors in one sign-in, and of one worker in wrongLasts.
 	mostWrong, mostWrongInAll = 5, 10
 	wrongLasts                = time.Hour

@@ -30,8 +30,9 @@ var ErrOver = errors.New("this sign-in is over")
 // ErrWrong says that a second factor is not theirs.
 var ErrWrong = errors.New("this is not the second factor of whoever signs in")
 
-// Ask records that somebody would like to sign in. What is done does not depend on whose address it is.
-func (s *Workers) Ask(ctx context.Context, mail string) error {
+// Ask records that somebody at a network address would like to sign in. What is done does not depend on whose mailbox
+// it is.
+func (s *Workers) Ask(ctx context.Context, mail, from string) error {
 	address, ok := normalMail(mail)
 	if !ok {
 		return nil // no address is nobody's address
@@ -40,7 +41,13 @@ func (s *Workers) Ask(ctx context.Context, mail string) error {
 	if err != nil {
 		return err
 	}
-	err = s.within(ctx, func(tx pgx.Tx) error { return ask(ctx, tx, clock.NewRandomID(), hash, s.clock.Now()) })
+	asker, err := s.cfg.Vault.Lookup(forAsker, from)
+	if err != nil {
+		return err
+	}
+	err = s.within(ctx, func(tx pgx.Tx) error {
+		return ask(ctx, tx, clock.NewRandomID(), hash, asker, s.clock.Now())
+	})
 	select {
 	case s.wake <- struct{}{}:
 	default:

@@ -154,13 +154,16 @@ func logDeed(ctx context.Context, tx pgx.Tx, worker, what string, by principal.P
 }
 
 // ask records that somebody would like a link to an address, unless there were enough.
-func ask(ctx context.Context, tx pgx.Tx, id string, hash []byte, now time.Time) error {
+func ask(ctx context.Context, tx pgx.Tx, id string, hash, asker []byte, now time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`delete from sign_in where asked_at < $1`, now.Add(-signInKept))
-	batch.Queue(`insert into sign_in (id, mail_hash, asked_at, next_at) select $1, $2, $3, $3 where
-		(select count(*) from sign_in where mail_hash = $2 and asked_at > $4) < $5 and
-		(select count(*) from sign_in where mail_hash = $2 and asked_at > $6) < $7`,
-		id, hash, now, now.Add(-linkLasts), mostLinks, now.Add(-24*time.Hour), mostLinksADay)
+	batch.Queue(`insert into sign_in (id, mail_hash, asker, asked_at, next_at)
+		select $1, $2, $3, $4, $4 from (select count(*) filter (where asker = $3 and asked_at > $5) < $6
+				and count(*) filter (where asker = $3) < $7 and count(*) < $8
+				or count(*) filter (where used_at is null and asked_at > $9) = 0 as may
+			from sign_in where mail_hash = $2 and asked_at > $10) asked where may`,
+		id, hash, asker, now, now.Add(-linkLasts), mostLinks, mostLinksADay, mostLinksByAll, now.Add(-freshFor),
+		now.Add(-24*time.Hour))
 	return tx.SendBatch(ctx, batch).Close()
 }
 

@@ -122,8 +122,9 @@ func hashOf(text string) []byte {
 
 // Of what is hashed by the vault.
 const (
-	forMail = "worker-mail"
-	forCode = "worker-code"
+	forMail  = "worker-mail"
+	forCode  = "worker-code"
+	forAsker = "worker-asker"
 )
 
 // sealed is one worker with their key.
