@@ -57,7 +57,7 @@ func (tx *Tx) lockKey(key *httpx.Idempotency) (before *httpx.Answer, err error) 
 	tx.Queue(`insert into idempotency (principal, route, key, body_hash, at) values ($1, $2, $3, $4, $5)
 		on conflict (principal, route, key) do update
 		set body_hash = excluded.body_hash, at = excluded.at, status = null, answer = null
-		where idempotency.at < $6`, key.Principal, key.Route, key.Key, key.BodyHash[:], tx.Now,
+		where idempotency.at < $6`, key.Principal, key.Route, key.Stored(), key.BodyMAC[:], tx.Now,
 		tx.Now.Add(-httpx.KeepIdempotency)).
 		Exec(func(tag pgconn.CommandTag) error {
 			first = tag.RowsAffected() == 1
@@ -68,7 +68,7 @@ func (tx *Tx) lockKey(key *httpx.Idempotency) (before *httpx.Answer, err error) 
 	}
 	// Another statement: only this one sees what the one above waited for.
 	tx.Queue(`select body_hash, status, answer from idempotency where principal = $1 and route = $2 and key = $3`,
-		key.Principal, key.Route, key.Key).QueryRow(func(row pgx.Row) error {
+		key.Principal, key.Route, key.Stored()).QueryRow(func(row pgx.Row) error {
 		before, err = answered(key, row)
 		return err
 	})
@@ -76,13 +76,13 @@ func (tx *Tx) lockKey(key *httpx.Idempotency) (before *httpx.Answer, err error) 
 }
 
 func answered(key *httpx.Idempotency, row pgx.Row) (*httpx.Answer, error) {
-	var hash []byte
+	var mac []byte
 	var status *int
 	before := httpx.Answer{Again: true}
-	if err := row.Scan(&hash, &status, &before.Body); err != nil {
+	if err := row.Scan(&mac, &status, &before.Body); err != nil {
 		return nil, fmt.Errorf("reading what was answered under an idempotency key: %w", err)
 	}
-	if err := key.Same(hash); err != nil {
+	if err := key.Same(mac); err != nil {
 		return nil, err
 	}
 	if status == nil {
@@ -95,7 +95,7 @@ func answered(key *httpx.Idempotency, row pgx.Row) (*httpx.Answer, error) {
 func (tx *Tx) remember(key *httpx.Idempotency, answer httpx.Answer) {
 	if key != nil {
 		tx.Queue(`update idempotency set status = $4, answer = $5 where principal = $1 and route = $2 and key = $3`,
-			key.Principal, key.Route, key.Key, answer.Status, answer.Body)
+			key.Principal, key.Route, key.Stored(), answer.Status, answer.Body)
 	}
 }
 

@@ -1,6 +1,8 @@
 package flow_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +80,33 @@ func TestARepetitionIsAnsweredAndNotDone(t *testing.T) {
 	}
 }
 
+// TestWhatABodySaidCannotBeTriedOutByWhoHasTheRows: neither the key nor a hash of the body that can be worked out
+// without it is kept.
+func TestWhatABodySaidCannotBeTriedOutByWhoHasTheRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.start("asker", nil, nil)
+	const secret, body = "b5c0b2f4-4c0f-4a57-9a86-0c7c4b6c2d11", `{"word":"blue kettle"}`
+	key := keyed(t, "/api/orders/1/confirm", secret, body)
+	if _, _, err := confirm(t, p, key, "one"); err != nil {
+		t.Fatal(err)
+	}
+	plain := sha256.Sum256([]byte(body))
+	under := func(key string) []byte {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(body))
+		return mac.Sum(nil)
+	}
+	if n := count(t, p.pool, `select count(*) from idempotency where body_hash = any($1) or key = $2`,
+		[][]byte{plain[:], under(""), under(key.Stored()), under(key.Principal), under(key.Route)}, secret); n != 0 {
+		t.Error("the row says what the body was, or under which key it came")
+	}
+	if n := count(t, p.pool, `select count(*) from idempotency where key = $1 and body_hash = $2`, key.Stored(),
+		under(secret)); n != 1 {
+		t.Error("the row is not found by what is known of the request")
+	}
+}
+
 func TestWhatFailsMayBeSentAgain(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start("asker", nil, nil)
@@ -130,8 +159,8 @@ func TestARequestIsForgottenAfterSevenDays(t *testing.T) {
 	}
 	age := func() {
 		t.Helper()
-		if _, err := w.db.Admin().Exec(t.Context(), `update asker.idempotency set at = $1 where key = 'old'`,
-			time.Now().Add(-httpx.KeepIdempotency-time.Hour)); err != nil {
+		if _, err := w.db.Admin().Exec(t.Context(), `update asker.idempotency set at = $1 where key = $2`,
+			time.Now().Add(-httpx.KeepIdempotency-time.Hour), old.Stored()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +172,7 @@ func TestARequestIsForgottenAfterSevenDays(t *testing.T) {
 	p.Wake("requests-are-old")
 	testkit.Eventually(t, "the old one is deleted", func() bool {
 		return count(t, p.pool, `select count(*)
-		from idempotency where key = 'old'`) == 0
+		from idempotency where key = $1`, old.Stored()) == 0
 	})
 	if _, done, err := confirm(t, p, young, "young"); err != nil || done {
 		t.Errorf("the young one was forgotten too: done %v, %v", done, err)

@@ -1,8 +1,8 @@
 package httpx
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -13,12 +13,20 @@ import (
 const KeepIdempotency = 7 * 24 * time.Hour
 
 // Idempotency is a request that may be sent twice and is done once: who sent it, to which route, under which key,
-// and the hash of its body. flow.DoOnce keeps it, with the answer, in the transaction of the effect.
+// and the MAC of its body under that key. flow.DoOnce keeps it, with the answer, in the transaction of the effect; of
+// the key it keeps the hash alone (Stored), so that what a body says cannot be tried out by whoever has the rows: a
+// name, a day or six digits are soon guessed, and the sender's random key is not.
 type Idempotency struct {
 	Principal string
 	Route     string
 	Key       string
-	BodyHash  [sha256.Size]byte
+	BodyMAC   [sha256.Size]byte
+}
+
+// Stored is what a key is found again by; the key does not follow from it.
+func (i *Idempotency) Stored() string {
+	sum := sha256.Sum256([]byte("idempotency-key " + i.Principal + " " + i.Route + " " + i.Key))
+	return hex.EncodeToString(sum[:])
 }
 
 // Answer is what a request that may be sent twice is answered with: a status and JSON.
@@ -45,7 +53,11 @@ func ParseIdempotency(r *http.Request, principal string, body []byte) (*Idempote
 		return nil, NewProblem(http.StatusBadRequest, "The Idempotency-Key is not one of 1 to 255 visible ASCII "+
 			"characters. Send one, for example a UUID, and the same one when you repeat the request.")
 	}
-	return &Idempotency{Principal: principal, Route: routeKey(r), Key: key, BodyHash: sha256.Sum256(body)}, nil
+	i := &Idempotency{Principal: principal, Route: routeKey(r), Key: key}
+	mac := hmac.New(sha256.New, []byte(key))
+	_, _ = mac.Write(body) // never fails
+	mac.Sum(i.BodyMAC[:0])
+	return i, nil
 }
 
 // routeKey is the route's pattern and a hash of the path: the same key on another path is another request, since ids
@@ -68,8 +80,8 @@ func validKey(key string) bool {
 }
 
 // Same refuses with 409 when the body now is not the body then.
-func (i *Idempotency) Same(bodyHash []byte) error {
-	if subtle.ConstantTimeCompare(i.BodyHash[:], bodyHash) == 1 {
+func (i *Idempotency) Same(mac []byte) error {
+	if hmac.Equal(i.BodyMAC[:], mac) {
 		return nil
 	}
 	return NewProblem(http.StatusConflict, "This Idempotency-Key came before with another body. Send what you sent "+
