@@ -142,8 +142,8 @@ var (
 )
 
 // LiveActions are the requests by which outward sending is turned on and off for an organisation: confirms is whether
-// somebody else asked for it, on whether it is on, rests what it rests on, by field: whoever confirms it says that it is
-// what they read.
+// somebody else asked for it, on whether it is on, rests what it rests on, by field: whoever confirms it says that this
+// is what they read.
 func LiveActions(role Role, organisation string, on, confirms bool, rests map[string]string) []Action {
 	endings := []Ending{askLive}
 	if on {
