@@ -50,6 +50,7 @@ model: ## the exchange of events as a model, searched exhaustively by spin (apt-
 bench: build ## the goals and the pipeline, as ratios to the limits measured in the same run (BENCH="--markdown docs/performance.md" writes them there)
 	@go run footbridge/tests/load/cmd/bench $(BENCH)
 	@go test -run '^$$' -bench 'BesideHandWritten|SixtyServicesToFifteen|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
+	@go test -run '^$$' -bench SickEndpoints -benchtime 3x -timeout 10m footbridge/services/delivery
 
 bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000 journeys (LARGE) and 5,000,000 calls to come (TIMERS), and the rate on top of STORED; 70 GB for a million
 	@for n in $(or $(LARGE),200000 1000000); do FLAT_STORED=$$n go test -count=1 -timeout 60m -v -run WorkStaysTheSame footbridge/tests/load || exit 1; done

@@ -45,6 +45,8 @@ type Config struct {
 	Redirects int
 	// MostBytes bounds the body of an answer (64 KiB); reading past it is ErrTooLarge.
 	MostBytes int64
+	// PerHost is how many idle connections to one host are kept for what goes there next (2).
+	PerHost int
 }
 
 const (
@@ -73,8 +75,8 @@ func NewClient(cfg Config) *http.Client {
 			TLSHandshakeTimeout:    dialPatience,
 			ResponseHeaderTimeout:  cfg.Patience,
 			MaxResponseHeaderBytes: mostHeaderBytes,
-			MaxIdleConnsPerHost:    2,
-			MaxIdleConns:           32,
+			MaxIdleConnsPerHost:    max(cfg.PerHost, 2),
+			MaxIdleConns:           16 * max(cfg.PerHost, 2),
 			IdleConnTimeout:        10 * time.Second,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true, // a few bytes could unpack to many

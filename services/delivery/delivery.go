@@ -101,6 +101,8 @@ type Config struct {
 	// SignIn sends a mail by which a worker of a partner signs in; nil where no mail is sent.
 	SignIn func(context.Context, mail.Message) error
 	Log    *slog.Logger
+
+	patience time.Duration // of a request to an endpoint; attemptPatience if left zero
 }
 
 // Service brings events to partners. Any number of replicas may run.
@@ -132,7 +134,8 @@ type Service struct {
 func New(cfg Config) (*Service, error) {
 	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"),
 		signIn: cfg.SignIn, log: cfg.Log, vault: cfg.Vault,
-		client: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: attemptPatience, MostBytes: readOfAnswer})}
+		client: outward.NewClient(outward.Config{Allow: cfg.Allow,
+			Patience: cmp.Or(cfg.patience, attemptPatience), MostBytes: readOfAnswer, PerHost: soundWidth})}
 	zone, err := calendar.ZoneOr(nil)
 	if err != nil {
 		return nil, err

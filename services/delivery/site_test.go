@@ -31,7 +31,7 @@ import (
 // site is the service with its flow, on a clock that leaps, answering whoever a request names.
 type site struct {
 	*Service
-	t     *testing.T
+	t     testing.TB
 	clock *clock.Shifted
 	flow  *flow.Flow
 	pool  *pgxpool.Pool
@@ -42,7 +42,7 @@ type site struct {
 // asHeader names the partner that asks.
 const asHeader = "Test-Partner"
 
-func newSite(t *testing.T, cfg Config) *site {
+func newSite(t testing.TB, cfg Config) *site {
 	t.Helper()
 	s := &site{t: t, clock: &clock.Shifted{}, pool: testkit.Database(t, migrated()).Pool(Name)}
 	stream := bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
@@ -59,7 +59,7 @@ func newSite(t *testing.T, cfg Config) *site {
 		t.Fatal(err)
 	}
 	s.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: s.pool, Bus: conn,
-		Stream: stream, Clock: s.clock, ByDay: ByDay()})
+		Stream: stream, Clock: s.clock, ByDay: ByDay(), Due: s.Due()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ type received struct {
 	status   int
 }
 
-func newEndpoint(t *testing.T) *endpoint {
+func newEndpoint(t testing.TB) *endpoint {
 	t.Helper()
 	e := &endpoint{}
 	e.Server = httptest.NewServer(http.HandlerFunc(e.serve))

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"footbridge/libs/clock"
@@ -27,15 +26,18 @@ import (
 
 // Webhooks: a structured CloudEvent as the body, the headers of Standard Webhooks, signed anew with each attempt under
 // the same id. An attempt is a committed row before it leaves; what came of it is recorded in batches. Endpoints that
-// failed or were slow last time share slots of their own, so that nobody else waits for them.
+// failed or were slow last time, and those that have taken nothing yet, share slots of their own, so that nobody else
+// waits for them.
 
-// The shares of one process: how many requests are under way at once, and to how many events at a time one endpoint
-// may have them.
+// The shares of one process: how many requests are under way at once, and for how many events at a time one endpoint
+// may have them. An endpoint may have an eighth of the slots that are free and no more than its width: however many of
+// them answer nothing any more from one moment to the next, some slots are left for the others.
 const (
-	soundSlots, soundWidth = 96, 12
-	shakySlots, shakyWidth = 32, 1
+	soundSlots, soundWidth = 256, 12
+	shakySlots, shakyWidth = 128, 1
+	partOfFree             = 8
 	leaseFor               = time.Minute
-	slowFrom               = 2 * time.Second
+	slowFrom               = time.Second
 	mostWaiting            = 2000 // events of one endpoint that are taken out of the log ahead of being sent
 	giveUpAfter            = 72 * time.Hour
 	// an endpoint that gave up an event and from which nothing came through for so long is off
@@ -139,14 +141,42 @@ func sign(id string, at time.Time, body []byte, secrets ...[]byte) string {
 // sender sends parcels, and records what came of them.
 type sender struct {
 	client *http.Client
-	sound  atomic.Int32
-	shaky  atomic.Int32
 	done   chan result
 	life   context.Context
 
 	mu     sync.Mutex
 	closed bool
 	flying sync.WaitGroup
+	under  underWay
+}
+
+// underWay counts the requests of one process that are under way: those of each share, and by endpoint.
+type underWay struct {
+	sound, shaky int
+	of           map[string]int
+}
+
+// now is what is under way at the moment.
+func (o *sender) now() underWay {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return underWay{o.under.sound, o.under.shaky, maps.Clone(o.under.of)}
+}
+
+// count adds requests (1), or takes them away (-1).
+func (o *sender) count(one int, parcels ...parcel) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range parcels {
+		if p.Shaky {
+			o.under.shaky += one
+		} else {
+			o.under.sound += one
+		}
+		if o.under.of[p.Subscription] += one; o.under.of[p.Subscription] == 0 {
+			delete(o.under.of, p.Subscription)
+		}
+	}
 }
 
 // begin runs something that ends before the sender does; a closed one begins nothing any more.
@@ -170,7 +200,7 @@ func (o *sender) close() {
 // take notes that an endpoint has taken what its partner's log holds.
 func (s *Service) take(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
 	var ids []string
-	behind(tx, limit, func(id string) { ids = append(ids, id) })
+	behind(tx, limit, tx.Now, func(id string) { ids = append(ids, id) })
 	if err := tx.Flush(); err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -184,18 +214,19 @@ const takeAtOnce = 200
 
 // dispatch claims what is to be sent now, and sends it once the attempts are written down.
 func (s *Service) dispatch(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
-	if s.sending.Load() == nil {
+	out := s.sending.Load()
+	if out == nil {
 		return 0, nil
 	}
-	out := s.sending.Load()
 	var parcels []parcel
+	under := out.now()
 	for _, share := range []struct {
-		shaky        bool
-		slots, width int
-		flying       *atomic.Int32
-	}{{false, soundSlots, soundWidth, &out.sound}, {true, shakySlots, shakyWidth, &out.shaky}} {
-		if free := min(limit, share.slots-int(share.flying.Load())); free > 0 {
-			claim(tx, share.shaky, share.width, free, tx.Now, tx.Now.Add(leaseFor), func(p parcel) {
+		shaky       bool
+		free, width int
+	}{{false, soundSlots - under.sound, soundWidth}, {true, shakySlots - under.shaky, shakyWidth}} {
+		if free := min(limit, share.free); free > 0 {
+			width := max(1, min(share.width, share.free/partOfFree))
+			claim(tx, share.shaky, under.of, width, free, tx.Now, tx.Now.Add(leaseFor), func(p parcel) {
 				p.Attempt, p.Lease = clock.NewOrderedID(tx.Now, len(parcels)), tx.Now.Add(leaseFor)
 				s.openSecrets(&p)
 				parcels = append(parcels, p)
@@ -214,22 +245,16 @@ func (s *Service) dispatch(_ context.Context, tx *flow.Tx, limit int) (taken int
 	return len(parcels), nil
 }
 
-// fly sends one parcel; what comes of it goes to whoever records.
+// fly sends one parcel; what comes of it goes to whoever records. Until that is written down it is under way.
 func (o *sender) fly(p parcel) {
-	flying := &o.sound
-	if p.Shaky {
-		flying = &o.shaky
-	}
-	flying.Add(1)
+	o.count(1, p)
 	o.begin(func() {
 		began := time.Now()
 		if len(p.Secret) == 0 {
-			flying.Add(-1)
 			o.done <- result{parcel: p, Outcome: notSigned}
 			return
 		}
 		status, after, err := o.post(p, began)
-		flying.Add(-1)
 		o.done <- result{parcel: p, Status: status, Outcome: outcomeOf(status, err), after: after,
 			took: time.Since(began)}
 	})
@@ -264,13 +289,14 @@ const userAgent = "Footbridge"
 func (s *Service) Run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	out := &sender{client: s.client, done: make(chan result, soundSlots+shakySlots), life: life}
+	out := &sender{client: s.client, done: make(chan result, soundSlots+shakySlots), life: life,
+		under: underWay{of: map[string]int{}}}
 	s.sending.Store(out)
 	s.wake("webhooks")
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		s.record(context.WithoutCancel(ctx), out.done)
+		s.record(context.WithoutCancel(ctx), out)
 	}()
 	<-ctx.Done()
 	s.sending.Store(nil)
@@ -284,12 +310,12 @@ func (s *Service) Run(ctx context.Context) error {
 const endWithin = 3 * time.Second
 
 // record writes down what came of attempts, as many at a time as there are.
-func (s *Service) record(ctx context.Context, done <-chan result) {
-	for first := range done {
+func (s *Service) record(ctx context.Context, out *sender) {
+	for first := range out.done {
 		batch := []result{first}
 		for more := true; more && len(batch) < 256; {
 			select {
-			case r, open := <-done:
+			case r, open := <-out.done:
 				if more = open; open {
 					batch = append(batch, r)
 				}
@@ -300,6 +326,9 @@ func (s *Service) record(ctx context.Context, done <-chan result) {
 		patience, cancel := context.WithTimeout(ctx, leaseFor/2)
 		err := s.flow.Do(patience, func(tx *flow.Tx) error { return s.settle(tx, batch) })
 		cancel()
+		for _, r := range batch {
+			out.count(-1, r.parcel)
+		}
 		if err != nil { // the leases end, and the events are sent again
 			s.log.Warn("what came of attempts could not be written down; they are made again", schemas.AttrError, err)
 		}

@@ -17,13 +17,13 @@ func affected(count *int64) func(pgconn.CommandTag) error {
 }
 
 // behind queues endpoints that have not taken all of their partner's log, with a lock that nobody else holds, longest
-// unserved first.
-func behind(q flow.Queuer, limit int, each func(subscription string)) {
+// unserved first. What comes for one that rests stays in the log meanwhile.
+func behind(q flow.Queuer, limit int, now time.Time, each func(subscription string)) {
 	q.Queue(`select s.id::text from subscription s join partner p on p.id = s.partner
-		where s.state = 'active' and s.taken < p.last
+		where s.state = 'active' and s.taken < p.last and s.next_at <= $3
 			and (select count(*) from (select from outgoing o where o.subscription = s.id and o.state = 'waiting'
 			limit $2) w) < $2
-		order by s.taken - p.last limit $1 for no key update of s skip locked`, limit, mostWaiting).
+		order by s.taken - p.last limit $1 for no key update of s skip locked`, limit, mostWaiting, now).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { each(id); return nil })
@@ -72,26 +72,34 @@ type parcel struct {
 	Shaky    bool
 }
 
-// claim queues the events whose turn it is, by endpoint so many at a time as it may have, each with the lease of an
-// attempt. Of a journey the one with the lowest position that waits goes alone. shaky are endpoints that failed or
-// were slow last time: they have a share of their own, one event at a time, so that they keep nobody else waiting. The
-// body of an event that was not given out before is read from the note that it is: had it been withheld meanwhile,
-// what stands in its place goes out.
-func claim(q flow.Queuer, shaky bool, width, limit int, now, leased time.Time, each func(parcel)) {
+// claim queues the events whose turn it is, each with the lease of an attempt: to each endpoint so many at a time as
+// its width is, less what is under way to it; where there are more than the limit, those first whose endpoint would
+// have the fewest under way. Of a journey the one with the lowest position that waits goes alone. shaky are endpoints
+// that failed or were slow last time, or that have taken nothing yet: they have a share of their own, one event at a
+// time, so that they keep nobody else waiting. The body of an event that was not given out before is read from the
+// note that it is: had it been withheld meanwhile, what stands in its place goes out.
+func claim(q flow.Queuer, shaky bool, under map[string]int, width, limit int, now, leased time.Time,
+	each func(parcel)) {
+	var ids []string
+	var counts []int
+	for id, count := range under {
+		ids, counts = append(ids, id), append(counts, count)
+	}
 	q.Queue(`with mine as materialized (
-			select o.event, o.subscription from subscription s cross join lateral (
-				select event, subscription, due_at, position from outgoing o
-				where o.subscription = s.id and o.state = 'waiting' and o.due_at <= $1 and (o.leased is null
-				or o.leased < $1)
-					and not exists (select from outgoing b where b.subscription = o.subscription
-					and b.journey = o.journey and b.state = 'waiting'
-						and b.position < o.position)
-				order by o.due_at, o.position
-				limit greatest(0, $4 - (select count(*) from outgoing u where u.subscription = s.id
-				and u.state = 'waiting' and u.leased >= $1))
-				for no key update skip locked) o
+			select o.event, o.subscription from subscription s
+			left join unnest($6::uuid[], $7::integer[]) as u(id, many) on u.id = s.id
+			cross join lateral (
+				select w.*, coalesce(u.many, 0) + row_number() over (order by w.due_at, w.position) as nth from (
+					select event, subscription, due_at, position from outgoing o
+					where o.subscription = s.id and o.state = 'waiting' and o.due_at <= $1 and (o.leased is null
+					or o.leased < $1)
+						and not exists (select from outgoing b where b.subscription = o.subscription
+						and b.journey = o.journey and b.state = 'waiting'
+							and b.position < o.position)
+					order by o.due_at, o.position limit greatest(0, $4 - coalesce(u.many, 0))
+					for no key update skip locked) w) o
 			where s.state = 'active' and s.next_at <= $1 and (s.failures > 0 or s.slow) = $3
-			order by md5(s.id::text || $1::text), o.due_at limit $5
+			order by o.nth, o.due_at, s.id limit $5
 		), taken as (
 			update outgoing o set leased = $2, tries = tries + 1 from mine m where o.event = m.event
 			and o.subscription = m.subscription
@@ -106,7 +114,7 @@ func claim(q flow.Queuer, shaky bool, width, limit int, now, leased time.Time, e
 			coalesce(t.body, g.body, e.body), s.url, s.key, s.secret, case when s.former_until > $1 then s.former
 			end, s.failures
 		from taken t join subscription s on s.id = t.subscription left join given g on g.id = t.event left
-		join partner_event e on e.id = t.event`, now, leased, shaky, width, limit).
+		join partner_event e on e.id = t.event`, now, leased, shaky, width, limit, ids, counts).
 		Query(func(rows pgx.Rows) error {
 			var p parcel
 			_, err := pgx.ForEachRow(rows, []any{&p.Event, &p.Subscription, &p.Journey, &p.Offer, &p.Position,
@@ -231,11 +239,12 @@ func newEndpoints(q flow.Queuer, limit int, now, leased time.Time, each func(sub
 			s.next_at, s.created_at, s.version, s.key`, now, leased, limit).Query(collectSubscriptions(each))
 }
 
-// saveHandshake queues whether an endpoint has said that it wants to get events.
+// saveHandshake queues whether an endpoint has said that it wants to get events. It counts as slow until it has taken
+// one.
 func saveHandshake(q flow.Queuer, id string, agreed bool, because string, again time.Time) {
 	q.Queue(`update subscription set state = case when $2 then 'active' else state end, because = $3, failures = case
 		when $2 then 0 else failures + 1 end,
-		failing_at = null, slow = false, next_at = $4 where id = $1::text::uuid and state = 'pending'`, id, agreed,
+		failing_at = null, slow = true, next_at = $4 where id = $1::text::uuid and state = 'pending'`, id, agreed,
 		because, again)
 }
 
