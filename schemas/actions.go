@@ -71,6 +71,89 @@ func SayWhoAnswers(role Role, about StepAbout) []Action {
 	return openTo(role, about, kind.Ends...)
 }
 
+// How a journey stands, as it is shown.
+const (
+	journeyOpen   = "open"
+	journeyHeld   = "held"
+	journeyClosed = "closed"
+)
+
+func ofJourney(what string, by []Role, words string, fields ...Asked) Ending {
+	return Ending{"POST /api/journeys/{id}/" + what, by, words, fields}
+}
+
+// askedFacts are the facts that a form about a journey asks for at any time: those that the hospital's message seldom
+// has, or has wrong.
+var askedFacts = []string{"areaStaying", "areaResidence", "destination", "assessment", "language", "interpreterNeeded",
+	"gender", "registeredGP"}
+
+// journeyEndings are the requests about a journey as a whole, in the order in which a page shows them, and the states
+// in which they are open. Those that are always open come first, so that a form that was opened before its journey was
+// held is still the same one.
+var journeyEndings = []struct {
+	Ending
+	states []string
+}{
+	{named(consentTo(PurposeFollowUp, "Would they like a follow-up session?", teams,
+		Asked{Name: "answers.0.organisation", Words: "With which organisation?", Optional: true}),
+		"Record what they said about a follow-up session"), []string{journeyOpen, journeyHeld}},
+	{named(consentTo(PurposeBridging, "Would they like short calls while they wait?", liaison,
+		Asked{Name: "answers.0.organisation", Words: "From which organisation?", Optional: true}),
+		"Record what they said about short calls"), []string{journeyOpen, journeyHeld}},
+	{recordContact, []string{journeyOpen, journeyHeld}},
+	{ofJourney("preferences", liaison, "Record what they would like",
+		Asked{Name: "workerGender", Words: "Who would they like to talk to?", Optional: true},
+		Asked{Name: "channels", Words: "How do they like to talk?", Optional: true},
+		Asked{Name: "hours", Words: "When can they meet?", Optional: true},
+		Asked{Name: "access", Words: "What access do they need?", Optional: true},
+		Asked{Name: "language", Words: "Which language do they prefer?", Optional: true},
+		Asked{Name: "interpreterNeeded", Words: "Would an interpreter help?", Optional: true}),
+		[]string{journeyOpen, journeyHeld}},
+	{ofJourney("facts", liaison, "Correct or add to what is known", Asked{Name: "facts.*", Optional: true}),
+		[]string{journeyOpen, journeyHeld}},
+	{ofJourney("summary", teams, "Keep their own words for whoever comes next",
+		Asked{Name: "words", Words: "What would they like passed on, in their words?"}),
+		[]string{journeyOpen, journeyHeld}},
+	{ofJourney("summary", teams, "Pass their words on, or stop passing them on",
+		Asked{Name: "release.0.organisation", Words: "To which organisation?"},
+		Asked{Name: "release.0.state", Words: "What did they say to it?"}), []string{journeyOpen, journeyHeld}},
+	{ofJourney("assessment", teams, "Record who holds the last assessment",
+		Asked{Name: "holder", Words: "Who holds it?"}, Asked{Name: "on", Words: "On which day was it?"},
+		Asked{Name: "aftercare", Words: "Who is the 48-hour aftercare with?", Optional: true},
+		Asked{Name: "changed", Words: "What has changed since?", Optional: true}), []string{journeyOpen, journeyHeld}},
+	{ofJourney("retold", teams, "Record that they had to tell it all again",
+		Asked{Name: "to", Words: "To whom? A role, such as GP or ward team, never a name"},
+		Asked{Name: "on", Words: "On which day? Today, where this is left out", Optional: true}),
+		[]string{journeyOpen, journeyHeld}},
+	{ofJourney("asked", liaison, "Record that a service was asked", Asked{Name: "service", Words: "Which service?"}),
+		[]string{journeyOpen, journeyHeld}},
+	{ofJourney("override", liaison, "Decide otherwise about a service",
+		Asked{Name: "service", Words: "Which service?"}, Asked{Name: "door", Words: "Is it open to them?"},
+		Asked{Name: "reason", Words: "Why?"}), []string{journeyOpen, journeyHeld}},
+	{holdJourney, []string{journeyOpen, journeyHeld}},
+	{ofJourney("first-contact", teams, "Record that they would like an early call",
+		Asked{Name: "within", Words: "Within how many hours of leaving?"},
+		Asked{Name: "by", Words: "Who is in touch with them?", Optional: true}), []string{journeyOpen}},
+	{ofJourney("release", liaison, "They are back: let the journey go on"), []string{journeyHeld}},
+	{closeJourney, []string{journeyOpen, journeyHeld}},
+	{ofJourney("reopen", liaison, "Open it again"), []string{journeyClosed}},
+}
+
+// named is a request under words of its own, where a page shows several that are alike.
+func named(e Ending, words string) Ending { e.Words = words; return e }
+
+// JourneyActions are the requests about a journey as a whole that are open to a role, by how it stands.
+func JourneyActions(role Role, journey, state string) []Action {
+	about := StepAbout{IDs: map[string]string{"journey": journey}, Facts: askedFacts}
+	actions := []Action{}
+	for _, e := range journeyEndings {
+		if slices.Contains(e.states, state) {
+			actions = append(actions, openTo(role, about, e.Ending)...)
+		}
+	}
+	return actions
+}
+
 func ofPartner(what string, by []Role, words string, fields ...Asked) Ending {
 	return Ending{"PUT /api/partners/{id}/" + what, by, words, fields}
 }

@@ -236,6 +236,32 @@ type ServiceAnsweredRecord struct {
 	Words string `json:"words,omitempty" is:"lines-500"`
 }
 
+// OverrideRecord is the body of POST /api/journeys/{id}/override: a human's decision about one service.
+type OverrideRecord struct {
+	// The service, by the directory's id.
+	Service string `json:"service" is:"service"`
+	// Whether it is open to the person.
+	Door string `json:"door" is:"override-door"`
+	// Why.
+	Reason string `json:"reason" is:"override-reason"`
+}
+
+// PreferencesRecord is the body of POST /api/journeys/{id}/preferences, as far as a form asks for it.
+type PreferencesRecord struct {
+	// How they like to talk.
+	Channels []string `json:"channels,omitempty" is:"channel"`
+	// Whom they would like to talk to.
+	WorkerGender string `json:"workerGender,omitempty" is:"worker-gender"`
+	// The language they prefer.
+	Language string `json:"language,omitempty" is:"language"`
+	// That an interpreter would help.
+	Interpreter bool `json:"interpreterNeeded,omitempty"`
+	// When they can meet.
+	Hours []string `json:"hours,omitempty" is:"meeting-hours"`
+	// What access they need.
+	Access []string `json:"access,omitempty" is:"access-need"`
+}
+
 // HoldRecord is the body of POST /api/journeys/{id}/hold.
 type HoldRecord struct {
 	// Where the person is.
@@ -418,6 +444,11 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/journeys/{id}/answered":       reflect.TypeFor[ServiceAnsweredRecord](),
 	"POST /api/journeys/{id}/hold":           reflect.TypeFor[HoldRecord](),
 	"POST /api/journeys/{id}/release":        reflect.TypeFor[struct{}](),
+	"POST /api/journeys/{id}/reopen":         reflect.TypeFor[struct{}](),
+	"POST /api/journeys/{id}/override":       reflect.TypeFor[OverrideRecord](),
+	"POST /api/journeys/{id}/preferences":    reflect.TypeFor[PreferencesRecord](),
+	"POST /api/journeys/{id}/summary":        reflect.TypeFor[SummaryRecord](),
+	"POST /api/journeys/{id}/retold":         reflect.TypeFor[RetoldRecord](),
 	"POST /api/journeys/{id}/close":          reflect.TypeFor[CloseRecord](),
 	"POST /api/people/{ref}/contact-resumed": reflect.TypeFor[ReasonRecord](),
 	"POST /api/people/{ref}/merge":           reflect.TypeFor[MergeRecord](),
@@ -476,6 +507,9 @@ type Field struct {
 	List bool `json:"list,omitempty"`
 	// MaxLength bounds a text, in characters.
 	MaxLength int `json:"maxLength,omitempty"`
+	// Is says of a text that it is no words but a code of one of the published kinds, such as owner, service, partner
+	// or code: a page can offer what there is, by name.
+	Is string `json:"is,omitempty"`
 }
 
 // formField finds a field by its name in a body's type, as a form asks for it.
@@ -525,6 +559,9 @@ func formField(body reflect.Type, name string) (Field, error) {
 		f.Kind = "number"
 	case at.Kind() == reflect.String:
 		f.Kind = "text"
+		if kind.MaxLength > 0 && !strings.HasPrefix(is, "line") || kind.Format == "uuid" {
+			f.Is = is
+		}
 	default:
 		return f, fmt.Errorf("%s: a form cannot ask for %s", name, at)
 	}

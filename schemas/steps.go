@@ -393,6 +393,19 @@ type Action struct {
 	Path   string  `json:"path"`
 	Words  string  `json:"words"`
 	Fields []Field `json:"fields"`
+	// Leaves says what leaves the NHS by it: whoever fills it in looks at it once more before it is sent.
+	Leaves string `json:"leaves,omitempty"`
+	// LeavesBy is the answer by which it leaves; absent: whatever is answered.
+	LeavesBy string `json:"leavesBy,omitempty"`
+}
+
+// leaving are the requests by which something leaves the NHS, by route, and the answer by which it does.
+var leaving = map[string]struct{ words, by string }{
+	"POST /api/journeys/{id}/consent": {"With a yes an organisation outside the hospital is asked, and the one that " +
+		"takes it on can read who the person is and how to reach them.", "given"},
+	"POST /api/journeys/{id}/summary": {"The organisation that is named can read the person’s words once it has " +
+		"taken them on.", "given"},
+	"POST /api/offers/{id}/question": {"The answer goes to the organisation that asked.", ""},
 }
 
 // Actions are the requests by which a role can end a step of the kind now, and by which it records that the person was
@@ -450,7 +463,8 @@ func (e Ending) action(about StepAbout) (Action, bool) {
 	if !slices.ContainsFunc(routes, func(r Route) bool { return r.Method == method && r.Pattern == pattern }) {
 		return Action{}, false
 	}
-	a := Action{Method: method, Words: e.Words, Fields: []Field{}}
+	out := leaving[e.Route]
+	a := Action{Method: method, Words: e.Words, Fields: []Field{}, Leaves: out.words, LeavesBy: out.by}
 	for prefix, what := range ids {
 		if rest, found := strings.CutPrefix(pattern, prefix); found {
 			if about.IDs[what] == "" {

@@ -12,8 +12,16 @@ import (
 // again shows a page once more, with what was entered and what is the matter.
 type again func(status int, f filledIn, more ...problemView) error
 
-// changedMeanwhile is said of a form whose action is not open any more.
-var changedMeanwhile = problemView{"What can be done here has changed meanwhile: look at it as it is now", "next"}
+// Said of a form that is older than its thing: its action is not open any more, or it is and something has changed.
+var (
+	changedMeanwhile = problemView{"What can be done here has changed meanwhile: look at it as it is now", "next"}
+	overtaken        = problemView{
+		"Somebody else was faster, and this cannot be recorded here any more. What you had " +
+			"entered is below", "next"}
+	lookAgain = problemView{"Somebody else has recorded something since you opened this. Look at what has changed. " +
+		"What " +
+		"you entered is still here: press the button again if it is still right", "next"}
+)
 
 // send reads a form, sends it for one of the actions that are open, and leads on to where what was recorded is said.
 func (s *Console) send(w http.ResponseWriter, r *http.Request, p principal.Principal, actions []schemas.Action,
@@ -33,6 +41,13 @@ func (s *Console) send(w http.ResponseWriter, r *http.Request, p principal.Princ
 // done once: the form carries a key.
 func (s *Console) act(r *http.Request, p principal.Principal, actions []schemas.Action, show again,
 	answer any) (done bool, err error) {
+	return s.actOn(r, p, "", actions, show, answer)
+}
+
+// actOn is act about a thing of which is known how it stands: what was entered when it stood otherwise is shown again,
+// with what has changed.
+func (s *Console) actOn(r *http.Request, p principal.Principal, stands string, actions []schemas.Action, show again,
+	answer any) (done bool, err error) {
 	entered := r.PostForm
 	i := -1
 	for n, a := range actions {
@@ -41,12 +56,21 @@ func (s *Console) act(r *http.Request, p principal.Principal, actions []schemas.
 		}
 	}
 	if i < 0 {
-		return false, show(http.StatusConflict, filledIn{}, changedMeanwhile)
+		return false, show(http.StatusConflict, filledIn{entered: entered, changed: true, gone: true}, overtaken)
+	}
+	if stood := entered.Get("stood"); stood != "" && stood != markOf(stands, actions[i]) {
+		return false, show(http.StatusConflict, filledIn{entered: entered, changed: true}, lookAgain)
 	}
 	a := newAnswers(entered, s.zone)
 	body, err := bodyOf(entered.Get("action"), actions[i], a)
 	if err != nil || len(a.matters) > 0 {
-		return false, show(http.StatusUnprocessableEntity, filledIn{entered, a.matters})
+		return false, show(http.StatusUnprocessableEntity, filledIn{entered: entered, matters: a.matters})
+	}
+	switch {
+	case entered.Get("change") != "":
+		return false, show(http.StatusOK, filledIn{entered: entered})
+	case entered.Get("checked") == "" && leavesBy(actions[i], entered):
+		return false, show(http.StatusOK, filledIn{entered: entered, check: true})
 	}
 	err = s.client.act(r.Context(), p, actions[i], requestOf(entered), body, answer)
 	if status, shown := refusedBy(err, actions[i]); shown != nil {

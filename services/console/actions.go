@@ -1,11 +1,17 @@
 package console
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"footbridge/schemas"
 )
@@ -22,7 +28,21 @@ type actionsView struct {
 	Forms   []actionView
 	TakeOn  []takeOn // the owners as whom it can be taken on
 	With    string   // what every form sends along: how the page was reached
+	// Check is a form that is looked at once more before anything leaves the NHS; nothing else is on the page then.
+	Check *checkView
+	// Kept is what was entered in a form that is not open any more.
+	Kept []string
 }
+
+// checkView is what was entered, in words, and what leaves the NHS by it.
+type checkView struct {
+	actionView
+	Leaves string
+	Rows   []factView
+	Hidden []hiddenView
+}
+
+type hiddenView struct{ Name, Value string }
 
 // takeOn is one owner as whom a step can be taken on.
 type takeOn struct{ Owner, Name string }
@@ -30,6 +50,7 @@ type takeOn struct{ Owner, Name string }
 // actionView is one action as a form.
 type actionView struct {
 	At, About, Request, With string
+	Stood, Opened            string // how its thing stood, and when, as it was shown
 	Key                      string // tells it from the other forms of the page, and begins the names of its fields
 	Does                     string // the path it sends to
 	Words                    string
@@ -45,21 +66,34 @@ type seen struct{ Name, Value string }
 type filledIn struct {
 	entered url.Values
 	matters map[string]string
+	check   bool // it is complete, and is to be looked at once more
+	changed bool // somebody else was faster
+	gone    bool // and what was to be recorded is not open any more
 }
+
+// offered are what there is to choose from, where a request takes a code of something that has a name: by what the
+// field is, such as service, partner or owner.
+type offered map[string][]option
 
 // formsOf are the forms of actions; request is new, and makes a second press of a button harmless. The first that asks
 // something is shown open; one that was sent stands instead of it.
 func formsOf(at, about, request string, actions []schemas.Action, f filledIn) actionsView {
+	return formsWith(offered{}, "", at, about, request, actions, f)
+}
+
+// formsWith is formsOf with what there is to choose from, and with how the thing itself stands: whoever sends a form is
+// told what has changed since it was shown.
+func formsWith(there offered, stands, at, about, request string, actions []schemas.Action, f filledIn) actionsView {
 	view := actionsView{At: at, About: about, Request: request, With: f.entered.Get("with")}
 	sent := -1
 	for i := range actions {
-		if keyOf(i) == f.entered.Get("action") {
+		if keyOf(i) == f.entered.Get("action") && !f.gone {
 			sent = i
 		}
 	}
 	for i, a := range actions {
 		form := actionView{At: at, About: about, Request: view.Request + "-" + keyOf(i), With: view.With, Key: keyOf(i),
-			Does: a.Path, Words: a.Words, Open: i == max(sent, 0)}
+			Does: a.Path, Words: a.Words, Open: i == max(sent, 0), Stood: markOf(stands, a)}
 		if kept := f.entered.Get("request"); i == sent && kept != "" {
 			form.Request = kept
 		}
@@ -72,13 +106,102 @@ func formsOf(at, about, request string, actions []schemas.Action, f filledIn) ac
 			if i != sent {
 				entered = presentOf(form.Key, field)
 			}
-			for _, q := range questionsOf(form.Key, field, entered) {
+			for _, q := range there.questionsOf(form.Key, field, entered) {
 				form.Questions = append(form.Questions, q.filled(entered, f.matters[q.Name]))
 			}
 		}
 		view.Forms = append(view.Forms, form)
+		if i == sent && f.check {
+			view.Check = checkOf(form, a, f.entered)
+		}
+	}
+	if f.gone {
+		view.Kept = keptOf(f.entered)
 	}
 	return view
+}
+
+// openedAt notes in every form when it was shown, so that what has changed since can be told.
+func (v actionsView) openedAt(now time.Time) actionsView {
+	for i := range v.Forms {
+		v.Forms[i].Opened = now.UTC().Format(time.RFC3339Nano)
+	}
+	if v.Check != nil {
+		v.Check.Opened = now.UTC().Format(time.RFC3339Nano)
+	}
+	return v
+}
+
+// markOf marks how a thing stood, and what an action of it asked for, when its form was shown.
+func markOf(stands string, a schemas.Action) string {
+	text, _ := json.Marshal(a) // of strings and lists alone
+	sum := sha256.Sum256(append(text, stands...))
+	return hex.EncodeToString(sum[:8])
+}
+
+// checkOf is a form that is complete, to be looked at once more: what was answered, in words, and all of it to be sent
+// as it was entered.
+func checkOf(form actionView, a schemas.Action, entered url.Values) *checkView {
+	v := &checkView{actionView: form, Leaves: a.Leaves}
+	for _, q := range form.Questions {
+		if words := q.answered(); words != "" {
+			v.Rows = append(v.Rows, factView{q.Label, words})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(entered)) {
+		if strings.HasPrefix(name, form.Key+".") {
+			for _, value := range entered[name] {
+				v.Hidden = append(v.Hidden, hiddenView{name, value})
+			}
+		}
+	}
+	return v
+}
+
+// answered is what was answered to a question, in words; nothing where nothing was.
+func (q question) answered() string {
+	var words []string
+	for _, o := range q.Options {
+		if o.Chosen && o.Code != "" {
+			words = append(words, o.Words)
+		}
+	}
+	if q.Kind == asText || q.Kind == asLong {
+		return q.Value
+	}
+	if q.Kind == asDate {
+		for _, p := range q.Parts {
+			words = append(words, p.Value)
+		}
+		return strings.TrimSpace(strings.Join(words, " "))
+	}
+	return all(words)
+}
+
+// keptOf is what somebody had entered, in words, where its form is not open any more: nothing of it is lost.
+func keptOf(entered url.Values) (kept []string) {
+	key := entered.Get("action") + "."
+	for _, name := range slices.Sorted(maps.Keys(entered)) {
+		for _, value := range entered[name] {
+			if strings.HasPrefix(name, key) && strings.TrimSpace(value) != "" {
+				kept = append(kept, cmp.Or(valueWords[value], value))
+			}
+		}
+	}
+	return kept
+}
+
+// leavesBy says whether what was filled in lets something leave the NHS.
+func leavesBy(a schemas.Action, entered url.Values) bool {
+	if a.Leaves == "" || a.LeavesBy == "" {
+		return a.Leaves != ""
+	}
+	for name, values := range entered {
+		if strings.HasPrefix(name, entered.Get("action")+".") && slices.Contains(values, a.LeavesBy) {
+			return true
+		}
+	}
+	return false
 }
 
 // Presses are the actions that ask nothing, as buttons.
@@ -120,7 +243,7 @@ func enterDay(entered url.Values, name, day string) {
 }
 
 // questionsOf are how a form asks for one field; nothing where its value is known.
-func questionsOf(key string, f schemas.Field, entered url.Values) []question {
+func (there offered) questionsOf(key string, f schemas.Field, entered url.Values) []question {
 	name, label, hint := key+"."+f.Name, f.Words, ""
 	if f.Value != "" {
 		return nil
@@ -128,7 +251,13 @@ func questionsOf(key string, f schemas.Field, entered url.Values) []question {
 	if !f.Required {
 		hint = "Leave this empty where it does not apply"
 	}
-	switch {
+	switch options := there[f.Is]; {
+	case len(options) > 0 && !f.List:
+		none := option{Words: "Choose one"}
+		if !f.Required {
+			none.Words = "Nothing chosen"
+		}
+		return []question{choice(name, label, "", append([]option{none}, options...)...)}
 	case f.Kind == "choice" && f.List:
 		return []question{some(name, label, hint, optionsOf(f.Values)...)}
 	case f.Kind == "choice" && len(f.Values) <= 8:
@@ -146,7 +275,11 @@ func questionsOf(key string, f schemas.Field, entered url.Values) []question {
 	case f.Kind == "number":
 		return []question{text(name, label, hint).short(5).digits()}
 	}
-	return []question{text(name, label, hint)}
+	q := text(name, label, hint)
+	if f.MaxLength > 300 {
+		q.Kind = asLong
+	}
+	return []question{q}
 }
 
 // mostAway is how many times away one form holds.
@@ -219,10 +352,18 @@ func (a *answers) field(name string, f schemas.Field) []string {
 		return a.daysAway(name)
 	case f.Kind == "choice":
 		return a.some(name, f.Values...)
+	case f.Is == "code":
+		return []string{codeIn(a.text(name, max(f.MaxLength, 5)))}
 	case f.List:
 		return strings.FieldsFunc(a.text(name, 500), func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
 	}
 	return []string{a.text(name, max(f.MaxLength, 5))}
+}
+
+// codeIn is a role or a word as a request takes it, from what somebody wrote: ‘Ward team’ is ward-team.
+func codeIn(text string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(text),
+		func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), "-")
 }
 
 func (a *answers) daysAway(name string) (all []string) {

@@ -51,6 +51,8 @@ type journey struct {
 	journeyLine
 	Steps    []step  `json:"steps"`
 	Timeline []event `json:"timeline"`
+	// Actions are what the caller may record of it as a whole.
+	Actions []schemas.Action `json:"actions"`
 }
 
 type event struct {

@@ -63,6 +63,7 @@ type services struct {
 	offer    string              // the file of the offer
 	hidden   bool                // name and number are not shown
 	one      *step               // instead of the steps of the list
+	actions  []schemas.Action    // of the first journey as a whole
 }
 
 type change struct{ Path, Key, Body string }
@@ -76,7 +77,6 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	s := &services{verifier: verifier, mux: http.NewServeMux(), decision: "doors.json", offer: "offer.json"}
 	for pattern, file := range map[string]*string{
 		"GET /api/journeys":                        new("journeys.json"),
-		"GET /api/journeys/" + firstID:             new("journey.json"),
 		"GET /api/journeys/" + firstID + "/doors":  &s.decision,
 		"GET /api/steps":                           new("steps.json"),
 		"GET /api/offers":                          new("offers.json"),
@@ -100,6 +100,16 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			_, _ = w.Write(content)
 		})
 	}
+	s.actions = schemas.JourneyActions(schemas.SendingTeam, firstID, "open")
+	s.mux.HandleFunc("GET /api/journeys/"+firstID, func(w http.ResponseWriter, _ *http.Request) {
+		content, err := os.ReadFile(filepath.Join("testdata", "journey.json"))
+		var j map[string]any
+		if err != nil || json.Unmarshal(content, &j) != nil {
+			t.Error("the journey cannot be read")
+		}
+		j["actions"] = s.actions
+		_ = httpx.WriteJSON(w, http.StatusOK, j)
+	})
 	recorded := func(file string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body := []byte{}
@@ -352,8 +362,15 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"told":         f.page(t, "/told", peer),
 		"offer":        f.page(t, "/offers/"+offerID, peer),
 		"partner":      f.page(t, "/partners/"+peersID, peer),
-		"going-live":   f.page(t, "/going-live", guide),
-		"outbox-mail":  f.page(t, "/outbox-mail", guide),
+		"record":       f.page(t, "/journeys/"+firstID+"/record", nurse),
+		"record-hold":  f.page(t, "/journeys/"+firstID+"/record?do="+f.keyOf(t, "/hold"), nurse),
+		"step-check": f.ask(t, "POST", "/steps/"+stepID, url.Values{"action": {"a1"},
+			"does":               {"/api/journeys/" + firstID + "/consent"},
+			"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}, nurse).Body.String(),
+		"step-overtaken": f.ask(t, "POST", "/steps/"+stepID, url.Values{"action": {"a9"}, "does": {"/api/gone"},
+			"opened": {"2026-03-02T02:41:01Z"}, "a9.how": {"spoken"}}, nurse).Body.String(),
+		"going-live":  f.page(t, "/going-live", guide),
+		"outbox-mail": f.page(t, "/outbox-mail", guide),
 		"help": f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}},
 			nurse).Body.String(),
 		"help-on-call": f.page(t, "/help/"+helpID, guide),
@@ -455,7 +472,7 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 		t.Fatal("there is no form to record anything")
 	}
 	filled := url.Values{"request": {found[2]}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"},
-		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}
+		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}, "checked": {"yes"}}
 	for range 2 {
 		w := f.ask(t, "POST", found[1], filled, nurse)
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/journeys/"+firstID+"?said=recorded" {
@@ -513,7 +530,7 @@ func TestWhatCannotBeDoneIsSaidOnTheStepsPage(t *testing.T) {
 		"again.")
 	w := f.ask(t, "POST", "/steps/"+stepID, url.Values{"request": {"k"}, "action": {"a1"},
 		"does":               {"/api/journeys/" + firstID + "/consent"},
-		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}, nurse)
+		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}, "checked": {"yes"}}, nurse)
 	page := w.Body.String()
 	if w.Code != http.StatusConflict || !strings.Contains(page, `<a href="#next">This step has been done already.`) ||
 		!strings.Contains(page, "<title>Error: ") {

@@ -26,6 +26,7 @@ type section struct {
 // What a question is answered with.
 const (
 	asText   = "text"
+	asLong   = "long"   // several lines
 	asDate   = "date"   // day, month and year, in NAME-day and so on
 	asOne    = "one"    // one of some options
 	asSome   = "some"   // any of some options

@@ -39,7 +39,7 @@ type problemView struct{ Words, Anchor string }
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
 	"calls", "call", "called", "offers", "offer", "partner", "calendar", "told", "help", "going-live", "outbox-mail",
 	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received",
-	"link", "link-undone", "no-link", "person-code", "person-next", "person-more",
+	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",
 	"paper"}
 
 // formLimit bounds a form, in bytes.
@@ -267,9 +267,10 @@ type journeyView struct {
 	DoorsClosed                   bool // the doors are not for the caller's role
 	Decided                       bool // the services have been looked at
 	Days                          []dayView
-	Trace                         bool // the caller may look at the trace
-	Clinician                     bool // the caller may record who may be asked, and no step asks for it
-	Person                        bool // the caller may look at who the person is
+	Trace                         bool       // the caller may look at the trace
+	Clinician                     bool       // the caller may record who may be asked, and no step asks for it
+	Person                        bool       // the caller may look at who the person is
+	Record                        []linkView // what may be recorded at any time
 	Help                          helpBlock
 }
 
@@ -295,6 +296,9 @@ func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey)
 		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil &&
 			opens("GET", "/journeys/{id}/trace", p.Role), Clinician: s.asksClinician(r.Context(), p, j),
 		Person: opens("POST", "/journeys/{id}/who", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
+	if opens("POST", "/journeys/{id}/record", p.Role) {
+		page.Record = recordWays(j)
+	}
 	if j.BeganAt != nil {
 		page.Began = timeWords(*j.BeganAt, s.zone)
 	}

@@ -148,7 +148,8 @@ func (s *Console) printPaper(w http.ResponseWriter, r *http.Request) error {
 		printed, err = s.printNext(r.Context(), p, r.PathValue("id"), a)
 	}
 	if len(a.matters) > 0 {
-		return s.paperPage(w, r, p, http.StatusUnprocessableEntity, filledIn{r.PostForm, a.matters}, nil)
+		return s.paperPage(w, r, p, http.StatusUnprocessableEntity, filledIn{entered: r.PostForm, matters: a.matters},
+			nil)
 	}
 	if status := statusOf(err); status == http.StatusConflict || status == http.StatusUnprocessableEntity ||
 		status == http.StatusForbidden {

@@ -108,9 +108,10 @@ type stepPageView struct {
 	Step, Journey, Code, Organisation string
 	Over                              bool // it is done, or has been replaced
 	Acts                              actionsView
-	More                              []linkView // where more of it stands
-	Who                               string     // who does it and where, where nothing is open to the caller
-	Where                             string     // what to do, of a kind that no request ends
+	More                              []linkView  // where more of it stands
+	Who                               string      // who does it and where, where nothing is open to the caller
+	Where                             string      // what to do, of a kind that no request ends
+	News                              []eventView // what has happened since its form was opened
 	Help                              helpBlock
 }
 
@@ -143,7 +144,13 @@ func (s *Console) stepPage(w http.ResponseWriter, r *http.Request, p principal.P
 		if one.Kind == callKind {
 			actions = nil // a call is made, and its outcome recorded, on its own page
 		}
-		page.Acts = formsOf(at, page.Words, clock.NewRandomID(), actions, f)
+		page.Acts = formsWith(s.offered(r.Context(), p, one.Journey, actions), one.State, at, page.Words,
+			clock.NewRandomID(), actions, f).openedAt(s.config.Clock.Now())
+		if f.changed && one.Journey != "" {
+			if j, err := s.client.journey(r.Context(), p, one.Journey, ""); err == nil {
+				page.News = s.newsSince(j.Timeline, f.entered)
+			}
+		}
 		page.Acts.TakeOn = page.TakeOn
 		kind, _ := schemas.StepKindOf(one.Kind)
 		page.Where = kind.Where
@@ -210,7 +217,7 @@ func (s *Console) recordStep(w http.ResponseWriter, r *http.Request) error {
 		}
 		done = err == nil
 	} else {
-		done, err = s.act(r, p, one.Actions, show, nil)
+		done, err = s.actOn(r, p, one.State, one.Actions, show, nil)
 	}
 	if err != nil || !done {
 		return err

@@ -232,7 +232,8 @@ func (s *Console) lookWho(w http.ResponseWriter, r *http.Request) error {
 	a := newAnswers(r.PostForm, s.zone)
 	reason := a.reason("why")
 	if len(a.matters) > 0 {
-		return s.whoPage(w, r, http.StatusUnprocessableEntity, filledIn{r.PostForm, a.matters}, nil, nil)
+		return s.whoPage(w, r, http.StatusUnprocessableEntity, filledIn{entered: r.PostForm, matters: a.matters}, nil,
+			nil)
 	}
 	who, err := s.client.identity(r.Context(), p, r.PathValue("id"), reason)
 	if err != nil {
@@ -295,7 +296,8 @@ func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
 		a.matter("number", "Write the whole number: 36 letters, digits and hyphens")
 	}
 	if len(a.matters) > 0 {
-		return s.lookAgain(w, r, http.StatusUnprocessableEntity, filledIn{r.PostForm, a.matters}, lookPage{})
+		return s.lookAgain(w, r, http.StatusUnprocessableEntity, filledIn{entered: r.PostForm, matters: a.matters},
+			lookPage{})
 	}
 	j, err := s.client.journey(r.Context(), p, id, reason)
 	if statusOf(err) == http.StatusNotFound {

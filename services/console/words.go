@@ -33,6 +33,10 @@ var ownerWords = map[string]string{
 	"navigator:deputy":  "Deputy navigator",
 }
 
+// owners are those of ownerWords, in the order in which a form offers them.
+var owners = []string{"team:liaison", "navigator:duty", "navigator:deputy", "team:young-people", "team:callers",
+	"team:on-call"}
+
 // ownerName names who has to do something, from kind:id. A partner is not named: who they are is for the pages of
 // offers, under consent.
 func ownerName(owner string) string {
@@ -493,7 +497,15 @@ var valueWords = map[string]string{
 	"asked-to-stop":           "Somebody asked for the calls to stop", "help-needed-now": "Help is needed now",
 	"not-made": "The call was not made", "did-not-say": "They did not say",
 	"better": "Better", "same": "About the same", "worse": "Worse: somebody is in touch within 4 hours",
-	"any": "Anybody", "woman": "A woman", "man": "A man",
+	"open": "Yes", "not-open": "No", "agreed-with-the-service": "The service agreed to it in a conversation",
+	"clinical-decision":        "A clinician decided so together with the person",
+	"criteria-are-out-of-date": "What the service publishes is no longer how it works",
+	"facts-are-wrong":          "What was known here is not how it is",
+	"not-safe-for-the-person":  "The person would not be safe there",
+	"reasonable-adjustment":    "An adjustment was agreed that makes it possible",
+	"the-person-asked":         "The person asked for it",
+	"the-person-said-no":       "The person does not want this service",
+	"any":                      "Anybody", "woman": "A woman", "man": "A man",
 	"none": "Not at all", "telephone": "By telephone", "law": "The law asks for it", "video": "By video",
 	"text": "By text", "phone": "By phone", "person": "The person", "somebody-else": "Somebody else",
 	"weekday-daytime": "On weekdays by day", "weekday-evening": "On weekdays in the evening",

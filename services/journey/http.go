@@ -189,8 +189,10 @@ type journeyShown struct {
 	FirstContact *firstContactShown `json:"firstContact,omitempty"`
 	Retold       retoldShown        `json:"retold"`
 	At18         *at18Shown         `json:"at18,omitempty"`
-	// May is what the caller may do next with the journey as a whole, by the last part of the path.
-	May []string `json:"may,omitempty"`
+	// May is what the caller may do next with the journey as a whole, by the last part of the path; Actions are all
+	// that they may record of it, with what each asks for.
+	May     []string         `json:"may,omitempty"`
+	Actions []schemas.Action `json:"actions,omitempty"`
 }
 
 // at18Shown is how the change at 18 stands: by which day it comes, who takes over, and on which day they met.
@@ -274,7 +276,8 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 		Steps: []stepShown{}, Timeline: []lineShown{},
 		OnHold: a.onHoldOf(j), Closed: a.closedOf(j), Assessment: j.JourneyState.assessmentShown(),
 		FirstContact: a.firstContactShown(j.JourneyState.FirstContact), At18: j.JourneyState.at18(),
-		May: mayDo(j.State, schemas.Role(p.Role))}
+		May:     mayDo(j.State, schemas.Role(p.Role)),
+		Actions: schemas.JourneyActions(schemas.Role(p.Role), j.ID, j.State)}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
 		a.explain(&one, step, &j.JourneyState, p)

@@ -146,7 +146,7 @@ func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 	signIn(t, ctx, at, "liaison")
 	do(t, ctx, press(`a[href="/steps/`+stepID+`"]`), chromedp.WaitVisible(`input[name="a1.how"]`),
 		press(`input[name="a1.answers.0.state"][value="given"]`),
-		press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`),
+		press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`), press(`button[name="checked"]`),
 		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	page := read(t, ctx, chromedp.Text("main"))
 	if !strings.Contains(page, "It is recorded") || strings.Contains(page, "Ask the person what they would like") {
@@ -189,6 +189,8 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 	to("spoken")
 	do(t, ctx, chromedp.KeyEvent(" "))
 	to("Record what they said")
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`button[name="checked"]`))
+	to("Send it")
 	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	if who := at.whoDid(stepID); who.Subject != "dev-liaison" &&
 		at.whoDid("8c4bba9e-7c82-48a1-8bbd-6fb23f09d447").Subject != "dev-liaison" {
