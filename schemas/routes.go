@@ -294,7 +294,8 @@ var routes = []Route{
 		"Ends it."},
 	{"GET", "/api/calls.ics", Bridging, []Role{Guest}, false,
 		"Gives the calendar (RFC 5545) of whoever made its token (token), fourteen days ahead: a journey's code and " +
-			"a time, nothing else. The token opens nothing else; a revoked and an unknown one are answered alike."},
+			"a time, nothing else. It is read for 90 days at most; the token opens nothing else, and a revoked and an " +
+			"unknown one are answered alike."},
 	{"GET", "/api/help/{id}", Bridging, teams, false,
 		"Shows a request for help: who was told, and who has taken it on."},
 	{"POST", "/api/help/{id}/acknowledge", Bridging, teams, false,
@@ -364,6 +365,15 @@ var routes = []Route{
 		"Asks something about an offer, by a code; a navigator answers by one."},
 	{"POST", "/api/offers/{id}/confirm-deletion", Followup, answering, false,
 		"Records what a partner did with what it knew, once an offer is over: deleted, or kept, and why."},
+	{"POST", "/api/workers/me/calendar", Followup, []Role{Partner}, false,
+		"Makes the address of a partner's worker's own calendar of sessions, shown once; the one before is read no " +
+			"more."},
+	{"POST", "/api/workers/me/calendar/revoke", Followup, []Role{Partner}, false,
+		"Ends it."},
+	{"GET", "/api/sessions.ics", Followup, []Role{Guest}, false,
+		"Gives the calendar (RFC 5545) of the partner whose worker made its token (token), fourteen days ahead: an " +
+			"offer's code and a time, nothing else. It is read for 90 days at most; the token opens nothing else, and " +
+			"a revoked and an unknown one are answered alike."},
 	{"GET", "/api/partners/{id}", Followup, []Role{SendingTeam, Navigator, Partner, Operator}, false,
 		"Shows a partner: its agreement, places, hours, holidays and pause. A partner sees itself alone."},
 	{"PUT", "/api/partners/{id}/capacity", Followup, answering, false,
@@ -378,7 +388,8 @@ var routes = []Route{
 	{"GET", "/api/partners/{id}/workers", Gateway, answering, false,
 		"Lists a partner's named workers: whether they can sign in, and what was done about each lately."},
 	{"POST", "/api/partners/{id}/workers", Gateway, answering, false,
-		"Adds a worker (name, mail, phone): the first by a navigator, with the agreement, further ones by that partner. " +
+		"Adds a worker (name, mail, phone): the first by a navigator, with the agreement, further ones by that " +
+			"partner. " +
 			"The code in this answer is to be told to them by telephone."},
 	{"POST", "/api/partners/{id}/workers/{worker}/code", Gateway, answering, false,
 		"Gives a worker a new code, to be told to them by telephone; with lost=true their keys open nothing any more " +

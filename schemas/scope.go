@@ -130,6 +130,7 @@ var queries = map[string][]string{
 	"GET /api/offers":                      {"limit", "cursor"},
 	"GET /api/timers":                      {"hours"},
 	"GET /api/calls.ics":                   {"token"},
+	"GET /api/sessions.ics":                {"token"},
 	"GET /api/calls":                       {"due", "all", "limit", "cursor"},
 	"GET /api/journeys":                    {"void", "state", "limit", "cursor"},
 	"GET /api/steps":                       {"mine", "team", "due", "past", "limit", "cursor"},

@@ -329,7 +329,7 @@ func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	making := func(subject string) string {
 		t.Helper()
 		d.as(schemas.Caller, "RXX", subject)
-		got, status, text := do[calendarMade](d, "POST", "/api/callers/me/calendar", "")
+		got, status, text := do[ics.Made](d, "POST", "/api/callers/me/calendar", "")
 		if status != http.StatusCreated {
 			t.Fatal(status, text)
 		}
@@ -373,6 +373,10 @@ func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	path, token, _ := strings.Cut(again, "=")
 	if status, _ := read(path + "=" + strings.ToLower(token)); status != http.StatusOK {
 		t.Errorf("the new one, in small letters: %d", status)
+	}
+	d.at(d.c.Now().AddDate(0, 0, ics.Lasts+1))
+	if status, _ := read(again); status != http.StatusNotFound {
+		t.Errorf("after its last day: %d", status)
 	}
 	if n := count(t, d.pool, `select count(*) from caller where calendar like '%' || $1 || '%'`, token); n != 0 {
 		t.Error("the token is stored")

@@ -1,11 +1,12 @@
 package bridging
 
-import "footbridge/libs/httpx"
+import (
+	"footbridge/libs/httpx"
+	"footbridge/libs/ics"
+)
 
 // Shapes are what the routes read and answer.
 func Shapes() map[string]httpx.Shape {
-	calendar := httpx.Gives[string](httpx.Parameter{Name: "token", Meaning: "The calendar's own, from its address."})
-	calendar.Media = "text/calendar"
 	asks := httpx.ShapeOf[helpAsked, helpShown](201)
 	return map[string]httpx.Shape{
 		"POST /api/journeys/{id}/help":     asks,
@@ -25,9 +26,9 @@ func Shapes() map[string]httpx.Shape {
 		"GET /api/callers/me":                  httpx.Gives[callerShown](),
 		"PUT /api/callers/me":                  httpx.Takes[callerShown, callerShown](),
 		"POST /api/callers/me/away":            httpx.Takes[awayAsked, awayShown](),
-		"POST /api/callers/me/calendar":        httpx.ShapeOf[httpx.None, calendarMade](201),
+		"POST /api/callers/me/calendar":        httpx.ShapeOf[httpx.None, ics.Made](201),
 		"POST /api/callers/me/calendar/revoke": httpx.ShapeOf[httpx.None, httpx.None](204),
-		"GET /api/calls.ics":                   calendar,
+		"GET /api/calls.ics":                   ics.Shape(),
 		"GET /api/timers": httpx.Gives[timersShown](
 			httpx.Parameter{Name: "hours", Meaning: "How many hours ahead; 24."}),
 		"POST /api/timers/spread": httpx.Takes[spreadAsked, spreadShown](),

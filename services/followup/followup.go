@@ -106,6 +106,8 @@ type Config struct {
 	Residents *Residents
 	// Invented says that every person here is made up: offers may then go out without two people having decided it.
 	Invented bool
+	// URL is where people find this system.
+	URL string
 }
 
 // Service decides about offers. It keeps no state besides its configuration: any number of replicas may run.
@@ -115,6 +117,7 @@ type Service struct {
 	subscriptions flow.Subscriptions[JourneyState]
 	invented      bool
 	residents     *Residents
+	url           string
 	live          []string // organisations that have turned outward sending on, in a decision
 }
 
@@ -125,7 +128,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{zone: zone, invented: cfg.Invented, residents: cfg.Residents}
+	s := &Service{zone: zone, invented: cfg.Invented, residents: cfg.Residents, url: cfg.URL}
 	organisations := map[string]string{}
 	for _, p := range cfg.Partners {
 		if err := p.check(); err != nil {

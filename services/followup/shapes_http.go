@@ -1,6 +1,9 @@
 package followup
 
-import "footbridge/libs/httpx"
+import (
+	"footbridge/libs/httpx"
+	"footbridge/libs/ics"
+)
 
 // Shapes are what the routes read and answer.
 func Shapes() map[string]httpx.Shape {
@@ -19,6 +22,9 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/offers/{id}/may-know":            httpx.Takes[knows, offerShown](),
 		"POST /api/offers/{id}/question":            httpx.Takes[asked, offerShown](),
 		"POST /api/offers/{id}/confirm-deletion":    httpx.Takes[deletion, offerShown](),
+		"POST /api/workers/me/calendar":             httpx.ShapeOf[httpx.None, ics.Made](201),
+		"POST /api/workers/me/calendar/revoke":      httpx.ShapeOf[httpx.None, httpx.None](204),
+		"GET /api/sessions.ics":                     ics.Shape(),
 		"GET /api/partners/{id}":                    httpx.Gives[partnerShown](),
 		"PUT /api/partners/{id}/capacity":           httpx.Takes[capacityAsked, partnerShown](),
 		"PUT /api/partners/{id}/agreement":          httpx.Takes[Terms, partnerShown](),

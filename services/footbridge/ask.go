@@ -43,7 +43,7 @@ func (c *Config) client(role schemas.Role) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), authorise: authorise, http: ownSystem}, nil
+	return &client{base: c.outside(), authorise: authorise, http: ownSystem}, nil
 }
 
 func (c *client) call(ctx context.Context, method, path string, body []byte, contentType string, out any) (status int,

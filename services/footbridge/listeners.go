@@ -24,9 +24,12 @@ func (c *Config) sharedAddresses() ([]netip.Prefix, error) {
 	return networks("FOOTBRIDGE_SHARED_ADDRESSES", c.Shared)
 }
 
+// outside is the address at which people find this system.
+func (c *Config) outside() string { return orElse(c.URL, "http://"+c.HTTPAddr) }
+
 // origin is the host by which outsiders know this system.
 func (c *Config) origin() string {
-	at, err := url.Parse(orElse(c.URL, "http://"+c.HTTPAddr))
+	at, err := url.Parse(c.outside())
 	if err != nil {
 		return ""
 	}

@@ -44,7 +44,7 @@ func (p *process) mailFor(ctx context.Context, cfg *delivery.Config) error {
 	for _, one := range partners {
 		cfg.Partners = append(cfg.Partners, one.ID)
 	}
-	cfg.URL, cfg.ReturnTo, cfg.RingAfter = orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr), p.cfg.MailReturn, p.cfg.MailRing
+	cfg.URL, cfg.ReturnTo, cfg.RingAfter = p.cfg.outside(), p.cfg.MailReturn, p.cfg.MailRing
 	return err
 }
 

@@ -114,7 +114,7 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Residents: residents,
-		Invented: p.cfg.development})
+		Invented: p.cfg.development, URL: p.cfg.outside()})
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 	}
 	s, err := bridging.New(bridging.Config{Clock: p.clock, Log: t.Log, Host: p.cfg.Organisation, Notify: sender,
 		Numbers: p.cfg.CrisisLines,
-		URL:     orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr)})
+		URL:     p.cfg.outside()})
 	if err != nil {
 		return err
 	}
@@ -553,7 +553,7 @@ func (p *process) workers(pool *pgxpool.Pool, mails http.Handler, signer *princi
 		return nil, err
 	}
 	return workers.New(workers.Config{Pool: pool, Clock: p.clock, Vault: seal, Log: log,
-		URL: orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr), Mail: gateway.MailBy(mails, signer, p.clock)})
+		URL: p.cfg.outside(), Mail: gateway.MailBy(mails, signer, p.clock)})
 }
 
 // signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.

@@ -57,6 +57,8 @@ var bodies = map[string]string{
 	"POST /api/callers/me/away":    `{}`, "POST /api/timers/spread": `{"minutes":1}`,
 	"POST /api/callers/me/calendar":        ``,
 	"POST /api/callers/me/calendar/revoke": ``,
+	"POST /api/workers/me/calendar":        ``,
+	"POST /api/workers/me/calendar/revoke": ``,
 	"POST /api/help/{id}/acknowledge":      ``, "POST /api/help/{id}/person-knows": `{"personKnows":"yes"}`,
 	"POST /api/steps/{id}/done": `{}`, "POST /api/steps/{id}/no-answer": `{}`,
 	"POST /api/journeys/{id}/facts":    `{"facts":{"carer":false}}`,
@@ -83,9 +85,10 @@ var bodies = map[string]string{
 	"POST /api/organisations/{id}/going-live":       `{"confirm":true}`,
 	"POST /api/subscriptions":                       `{"url":"https://partner.example/hook"}`,
 	"POST /api/subscriptions/{id}/secret":           ``,
-	"POST /api/subscriptions/{id}/state":            `{"on":false}`, "POST /api/subscriptions/{id}/again": `{"all":true}`,
-	"POST /api/subscriptions/{id}/test": ``,
-	"POST /api/sessions/{id}/end":       ``, "POST /api/services/{id}/told": `{}`,
+	"POST /api/subscriptions/{id}/state":            `{"on":false}`,
+	"POST /api/subscriptions/{id}/again":            `{"all":true}`,
+	"POST /api/subscriptions/{id}/test":             ``,
+	"POST /api/sessions/{id}/end":                   ``, "POST /api/services/{id}/told": `{}`,
 	"POST /api/services/{id}/dead-line": `{}`,
 }
 
