@@ -135,8 +135,9 @@ func (d *desk) ringing(rt *rapid.T, journey string, at time.Time) time.Time {
 	_, visit, stands := r.State.Visits.Current()
 	may := r.State.answers().To(team).Yes && (r.State.Contact.At == 0 || r.State.Contact.Yes) && stands &&
 		!humanFirst(visit) && !r.State.Transition.Held && !r.State.Transition.Closed &&
-		r.State.Agreed.may(at, d.zone) && r.State.stopped() == "" && !r.State.broken() &&
-		!at.Before(due.Add(-claimBefore))
+		r.State.agreed().may(at, d.zone) && r.State.stopped() == "" && !r.State.broken() &&
+		!at.Before(due.Add(-claimBefore)) && r.State.MayBeRung.Holds(at.In(d.zone), r.Plan.Minutes) &&
+		!r.State.busy()[calendar.DayOf(at, d.zone)] && !r.State.Bars(team)
 	if status == http.StatusOK && !may {
 		rt.Fatalf("rung at %s: %+v", at.In(d.zone), r.State)
 	}
@@ -176,8 +177,14 @@ func (d *desk) sound(rt *rapid.T, journey string) {
 	if want := map[bool]int{true: 1, false: 0}[running]; ahead != want {
 		rt.Fatalf("%d calls ahead of %+v", ahead, r.Plan)
 	}
-	if running && (!r.State.Agreed.may(r.Plan.Call.DueAt, d.zone) && r.Plan.Call.On >= calendar.DayOf(d.c.Now(),
-		d.zone)) {
-		rt.Fatalf("a call at %s, where %+v is agreed", r.Plan.Call.DueAt.In(d.zone), r.State.Agreed)
+	if !running || r.Plan.Call.On < calendar.DayOf(d.c.Now(), d.zone) {
+		return
+	}
+	due := r.Plan.Call.DueAt.In(d.zone)
+	if !r.State.agreed().may(due, d.zone) || !r.State.MayBeRung.Holds(due, r.Plan.Minutes) {
+		rt.Fatalf("a call at %s, where %+v is agreed, and %+v safe", due, r.State.Agreed, r.State.MayBeRung)
+	}
+	if r.State.busy()[r.Plan.Call.On] {
+		rt.Fatalf("a call at %s, on the day of a session: %+v", due, r.State.Appointments)
 	}
 }

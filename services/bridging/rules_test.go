@@ -380,7 +380,20 @@ func story(t *rapid.T) []flow.Event {
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	waits := rapid.SampledFrom([][]string{nil, {"svc-w"}, {"svc-x", "svc-w"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 14).Draw(t, "kind") {
+		switch rapid.IntRange(0, 15).Draw(t, "kind") {
+		case 15: // followup's sessions: agreed on, moved, called off, held
+			id := rapid.SampledFrom([]string{"session-1", "session-2"}).Draw(t, "session")
+			on := (calendar.DayOf(now, time.UTC) + calendar.Day(rapid.IntRange(0, 30).Draw(t, "on"))).String()
+			switch rapid.IntRange(0, 4).Draw(t, "becomes") {
+			case 0:
+				s.say("followup", schemas.AppointmentKept, schemas.AppointmentKeptData{Appointment: id})
+			case 1:
+				s.say("followup", schemas.AppointmentNotKept, schemas.AppointmentNotKeptData{Appointment: id})
+			case 2:
+				s.say("followup", schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Appointment: id})
+			default:
+				s.say("followup", schemas.AppointmentBooked, schemas.AppointmentBookedData{Appointment: id, On: on})
+			}
 		case 0, 1:
 			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
@@ -427,6 +440,8 @@ func story(t *rapid.T) []flow.Event {
 		case 14:
 			s.say("intake", schemas.PreferencesChanged,
 				schemas.PreferencesChangedData{Reachable: rapid.Bool().Draw(t, "reachable"),
+					Hours: rapid.SampledFrom([]*schemas.ContactHours{nil, {}, {FromHour: 12, ToHour: 14},
+						{FromHour: 17, ToHour: 21}}).Draw(t, "hours"),
 					MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {"RYY"}, {schemas.Everybody}}).Draw(t,
 						"must not know")})
 		case 7:

@@ -130,10 +130,10 @@ func (w *writes) dispatch(r *record) {
 		return w.live(o.Organisation) && c.Given && !wanted.guarded && c.mayBeTold(w.today()) && c.free()
 	}
 	i := slices.IndexFunc(wanted.Fits, ready)
-	if own := slices.IndexFunc(wanted.Fits, func(c Candidate) bool { return c.ID == o.Partner }); i >= 0 && own > i &&
-		o.Spread &&
-		ready(wanted.Fits[own]) && standing(wanted.Fits[i], wanted.Fits[own]) == 0 {
-		i = own // it was prepared for this one, of equals
+	own := slices.IndexFunc(wanted.Fits, func(c Candidate) bool { return c.ID == o.Partner })
+	if i >= 0 && own > i && ready(wanted.Fits[own]) && (own == askedAgain(wanted.Fits, r.Past) ||
+		o.Spread && standing(wanted.Fits[i], wanted.Fits[own]) == 0) {
+		i = own // it was prepared for this one, of equals, or since it took its answer back
 	}
 	switch {
 	case wanted.Status != Offered || wanted.Held || o.Consent != consentGiven:

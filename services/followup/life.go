@@ -62,6 +62,11 @@ type Appointment struct {
 	fresh    bool // has no row yet
 }
 
+// within says whether a session is at a time at which the person can be reached safely: in person at any.
+func (a Appointment) within(hours schemas.MayBeRung, zone *time.Location) bool {
+	return a.Channel == inPerson || hours.Holds(a.StartsAt.In(zone), a.Minutes)
+}
+
 // placedIn is the Monday of the week in which a place was taken, as text, empty before.
 func (o *Offer) placedIn() string {
 	if o.PlacedAt.IsZero() {
@@ -521,8 +526,9 @@ func (o *Offer) book(id string, b Booking, asked schemas.Facts, hours schemas.Ma
 			"the hours that they named, or ask the navigator."
 	case b.Minutes < 1 || b.Minutes > 120:
 		return nil, "Say how long it takes (minutes): 1 to 120."
-	case b.Channel != inPerson && !hours.Holds(b.StartsAt.In(w.Zone), b.Minutes):
-		return nil, fmt.Sprintf("The person can be reached safely from %d:00 until %d:00 alone. Agree with them on a time "+
+	case !Appointment{StartsAt: b.StartsAt, Channel: b.Channel, Minutes: b.Minutes}.within(hours, w.Zone):
+		return nil, fmt.Sprintf("The person can be reached safely from %d:00 until %d:00 alone. Agree with them on a "+
+			"time "+
 			"within that, or meet in person.", hours.From, hours.Until)
 	}
 	if o.Session != nil {

@@ -1,6 +1,7 @@
 package followup
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ type life struct {
 	now     time.Time
 	emitted []flow.Emission
 	said    int64
+	before  Offer // the offer that stood before what happens now
+	// partnersOwn: it is the partner that speaks, and knows what it says.
+	partnersOwn bool
 }
 
 func newLife(t *rapid.T) *life {
@@ -42,12 +46,14 @@ func newLife(t *rapid.T) *life {
 
 // happen applies events as the bus brings them.
 func (l *life) happen(events ...flow.Event) {
+	l.looks()
 	emitted, err := l.s.handler().Apply(&pgx.Batch{}, l.now, map[string]*record{aJourney: l.r}, events)
 	l.keep(emitted, err)
 }
 
 // change does what people or the time do, and ends as their transactions do.
 func (l *life) change(do func(w *writes)) {
+	l.looks()
 	w := l.s.writes(l.now)
 	w.partners = slices.Clone(l.s.partners)
 	do(w)
@@ -69,6 +75,91 @@ func (l *life) keep(emitted []flow.Emission, err error) {
 	}
 	l.emitted = append(l.emitted, emitted...)
 	l.holds()
+	l.ended()
+	l.stopped(emitted)
+	if len(emitted) > 0 { // it was brought in line just now
+		l.stays()
+	}
+}
+
+// stays says that what was brought in line stays as it is when it is looked at again: nobody is told the same for ever.
+func (l *life) stays() {
+	w := l.s.writes(l.now)
+	w.partners = slices.Clone(l.s.partners)
+	again, err := flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Commit(&pgx.Batch{}, l.now,
+		[]*record{l.r})
+	if err != nil || len(again) > 0 {
+		l.t.Fatalf("looked at again, it changes: %v %+v", err, again)
+	}
+}
+
+// looks keeps how the offer stands, before anything happens.
+func (l *life) looks() {
+	l.before = Offer{}
+	if l.r.Open != nil {
+		l.before = *l.r.Open
+	}
+}
+
+// endings are the events that say that an offer has come to its end.
+var endings = []schemas.Type{schemas.OfferWithdrawn, schemas.OfferDeclined, schemas.OfferPassedOn,
+	schemas.OfferHandedBack, schemas.OfferUndone, schemas.FollowupCompleted}
+
+// ended says that no offer ends unsaid, and that whoever had one that is over is shown nothing of anybody.
+func (l *life) ended() {
+	over := map[string]bool{}
+	for _, e := range l.emitted {
+		var about struct {
+			Offer string `json:"offer"`
+		}
+		text, err := json.Marshal(e.Data)
+		if err == nil {
+			err = json.Unmarshal(text, &about)
+		}
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if slices.Contains(endings, schemas.Type(e.Type)) {
+			over[about.Offer] = true
+		}
+	}
+	for _, o := range l.r.Past {
+		shown := l.shown(o)
+		if !over[o.ID] || o.Session != nil || shown.Journey != "" || shown.About != nil || shown.Appointment != nil {
+			l.t.Fatalf("an offer ends unsaid, or goes on: %+v, shown %+v", o, shown)
+		}
+	}
+}
+
+// stopped says that a session which is called off for the person has its partner rung, where they are about to go, and
+// that one is booked within the hours and the ways that were named alone.
+func (l *life) stopped(emitted []flow.Emission) {
+	for _, e := range emitted {
+		switch d := e.Data.(type) {
+		case schemas.AppointmentCancelledData:
+			begins := l.before.Session
+			if begins == nil || begins.ID != d.Appointment || !begins.StartsAt.After(l.now) ||
+				begins.StartsAt.Sub(l.now) > aboutToGo || l.partnersOwn {
+				continue
+			}
+			if d.RingBy == nil || d.RingBy.After(l.now.Add(ringWithin)) || d.RingBy.After(begins.StartsAt) {
+				l.t.Fatalf("a session at %s is called off at %s, and its partner rung by %v", begins.StartsAt, l.now,
+					d.RingBy)
+			}
+		case schemas.AppointmentBookedData:
+			if k := &l.r.State; d.Channel != inPerson && !k.MayBeRung.Holds(d.StartsAt, d.Minutes) ||
+				len(k.Facts.Channels) > 0 && !slices.Contains(k.Facts.Channels, d.Channel) {
+				l.t.Fatalf("a session is booked by %s at %s, and they may be rung %+v", d.Channel, d.StartsAt,
+					k.MayBeRung)
+			}
+		}
+	}
+}
+
+// shown is an offer as its partner's workers see it.
+func (l *life) shown(o Offer) offerShown {
+	return api{Service: l.s}.shown(o, l.r.State.Facts.Facts, Partner{},
+		principal.Principal{Role: string(schemas.Partner)}, l.s.writes(l.now).Moment)
 }
 
 // tick lets what is due happen, until nothing is.
@@ -112,24 +203,29 @@ func (l *life) partnerSays() {
 	if o := l.r.find(id); o.SentAt.IsZero() {
 		return
 	}
+	l.partnersOwn = true
+	defer func() { l.partnersOwn = false }()
 	l.change(func(w *writes) {
 		h := &command{writes: w, s: l.s, record: l.r, offer: l.r.find(id)}
 		who := principal.Principal{Organisation: h.offer.Partner, Role: string(schemas.Partner), Subject: "peer"}
 		var err error
-		switch rapid.IntRange(0, 6).Draw(l.t, "says") {
+		switch rapid.IntRange(0, 7).Draw(l.t, "says") {
 		case 0, 1:
 			_, err = h.accept(nothing{}, who)
 		case 2:
 			_, err = h.decline(declined{Code: "22"}, who)
 		case 3:
 			_, err = h.book(Booking{StartsAt: l.now.Add(time.Duration(rapid.IntRange(1, 70).Draw(l.t,
-				"until")) * time.Hour), Channel: "phone"}, who)
+				"until")) * time.Hour), Channel: rapid.SampledFrom([]string{"phone", "video", "in-person"}).Draw(l.t,
+				"channel")}, who)
 		case 4:
 			_, err = h.went(Went{Outcome: rapid.SampledFrom([]string{"kept", "not-kept", "cancelled",
 				"could-not-contact"}).Draw(l.t, "went"),
 				Next: rapid.SampledFrom([]string{"", "nothing-more", "another-session"}).Draw(l.t, "next")}, who)
 		case 5:
 			_, err = h.handBack(handedBack{Reason: "worker-away"}, who)
+		case 6:
+			_, err = h.undo(nothing{}, who)
 		default:
 			_, err = h.mayKnow(knows{Who: rapid.SampledFrom([]string{"another-worker", "another-partner"}).Draw(l.t,
 				"who")}, who)
@@ -149,7 +245,8 @@ func (l *life) holds() {
 	}
 	yes, named := answers.To(o.Partner), slices.Contains(answers.Yes(), o.Partner)
 	_, visit, stands := k.Visits.Current()
-	stopped := k.Contact.At > 0 && !k.Contact.Yes || k.Transition.Held || !stands
+	stopped := k.Contact.At > 0 && !k.Contact.Yes || k.Transition.Held || !stands || schemas.HumanFirst(visit.Flags)
+	guarded := schemas.ClinicianFirst(visit.Flags) || schemas.Unplaced(visit.Flags)
 	fault := ""
 	switch {
 	case !o.open():
@@ -160,20 +257,23 @@ func (l *life) holds() {
 		fault = "somebody has an offer who must not know"
 	case yes.At > 0 && !yes.Yes:
 		fault = "an offer stands with a partner that the person said no to"
-	case o.State == stateRaised && o.mayBeSent() && (!yes.Yes || stopped || schemas.ClinicianFirst(visit.Flags)):
+	case o.State == stateRaised && o.mayBeSent() && (!yes.Yes || stopped || guarded):
 		fault = "an offer may be sent without a yes, while contact is stopped, or before a clinician's record"
+	case o.asked() && !o.Paused && guarded:
+		fault = "a partner is asked before a clinician's record, or before anybody has placed the journey"
 	case o.told() && !o.Paused && stopped:
 		fault = "an offer goes on while contact is stopped"
-	case (o.State == stateAccepted || o.State == stateBooked) && !o.Paused && !(named && yes.Yes):
+	case (o.State == stateAccepted || o.State == stateBooked) && !o.Paused && (!(named && yes.Yes) || guarded):
 		fault = "a partner goes on without the person's yes to it by name"
 	case o.State == stateBooked && o.Paused, (o.State == stateBooked) != (o.Session != nil):
 		fault = "a session stands that does not take place, or none that does"
+	case o.Session != nil && o.Session.Channel != inPerson && o.Session.StartsAt.After(l.now) &&
+		!k.MayBeRung.Holds(o.Session.StartsAt.In(l.s.zone), o.Session.Minutes):
+		fault = "a session is to come at an hour at which the person cannot be reached safely"
 	case o.told() && o.PlacedAt.IsZero():
 		fault = "an offer is with a partner that has no place for it"
 	}
-	w := l.s.writes(l.now).Moment
-	shown := api{Service: l.s}.shown(*o, k.Facts.Facts, Partner{}, principal.Principal{Role: string(schemas.Partner)},
-		w)
+	shown := l.shown(*o)
 	if fault == "" && (shown.About != nil && (!yes.Yes || stopped) || shown.Journey != "" && (!o.taken() || stopped)) {
 		fault = "a partner is shown what it may not see"
 	}

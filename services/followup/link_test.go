@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
+	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -158,4 +160,42 @@ func TestANoByALinkIsTakenBackUntilAnotherIsTold(t *testing.T) {
 	}
 	s.ask(holder(partner, again), "POST", "/api/offers/"+again+"/undo", `{}`, 409)
 	s.is(journey, stateSent, whose)
+}
+
+// Whoever took its answer back is asked again, before one that the person named sooner: where neither has a place, the
+// offer is prepared once and waits, however often it is looked at.
+func TestAnAnswerTakenBackIsPreparedForOnceWhereNobodyHasAPlace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	change := func(partner, what, body string) {
+		t.Helper()
+		s.ask(peer(partner), "PUT", "/api/partners/"+partner+"/"+what, body, 200)
+	}
+	takes := func(journey string) (offer, partner string) {
+		t.Helper()
+		offer, partner = s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		return offer, partner
+	}
+	takes(s.begins(yes(partnerA, schemas.ConsentGiven)))
+	takes(s.begins(yes(partnerB, schemas.ConsentGiven)))
+	change(partnerA, "pause", `{"until":"`+calendar.DayOf(now, time.UTC).String()+`"}`)
+	journey := s.begins(yes("", schemas.ConsentGiven), yes(partnerA, schemas.ConsentGiven))
+	offer, partner := takes(journey)
+	change(partnerA, "pause", `{"until":""}`)
+	for _, full := range []string{partnerA, partnerB} {
+		change(full, "capacity", `{"atMost":1}`)
+	}
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/undo", `{}`, 200)
+	for range 3 {
+		s.do(func(tx *flow.Tx) error {
+			_, err := s.offersDue(t.Context(), tx, 256)
+			return err
+		})
+	}
+	if n := count(t, s.pool, `select count(*) from offer where journey = $1::uuid`, journey); partner != partnerB ||
+		n != 2 {
+		t.Errorf("%d offers were made, the first to %s: %v", n, partner, s.said(journey))
+	}
+	s.is(journey, stateRaised, partnerB)
 }

@@ -126,17 +126,24 @@ func fairest(fits []Candidate) int {
 
 // nextAsked is which of those that fit, in order, is asked: whoever took its answer back is asked again.
 func nextAsked(fits []Candidate, past []Offer) int {
+	if i := askedAgain(fits, past); i >= 0 {
+		return i
+	}
+	return fairest(fits)
+}
+
+// askedAgain is which of those that fit took its answer back last, so that it is asked again, and -1 where none did.
+func askedAgain(fits []Candidate, past []Offer) int {
 	for _, o := range slices.Backward(past) {
 		if o.Because == becauseReplaced {
 			continue // nobody knew of it
 		}
-		i := slices.IndexFunc(fits, func(c Candidate) bool { return c.ID == o.Partner })
-		if o.Because == becauseUndone && i >= 0 {
-			return i
+		if o.Because == becauseUndone {
+			return slices.IndexFunc(fits, func(c Candidate) bool { return c.ID == o.Partner })
 		}
 		break
 	}
-	return fairest(fits)
+	return -1
 }
 
 func yesFirst(a, b bool) int {

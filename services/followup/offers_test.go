@@ -685,6 +685,59 @@ func TestADataContactIsWrittenToOnTheThirdDay(t *testing.T) {
 	asked("on the third day", 1)
 }
 
+// A session by telephone at an hour at which the person has said since that they cannot be reached safely is called
+// off, and its partner rung where they are about to go; one in person, and one within the hours, stands.
+func TestASessionAtAnHourThatIsSafeNoLongerIsCalledOff(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	at := now.Add(26 * time.Hour) // at noon
+	hours := func(from, to int) flow.Event {
+		return event("", 0, schemas.PreferencesChanged,
+			schemas.PreferencesChangedData{Hours: &schemas.ContactHours{FromHour: from, ToHour: to}})
+	}
+	for name, tc := range map[string]struct {
+		channel  string
+		from, to int
+		off      bool
+	}{
+		"by telephone, at other hours":  {"phone", 17, 21, true},
+		"by telephone, too long":        {"phone", 10, 13, true},
+		"by telephone, within them":     {"phone", 10, 14, false},
+		"in person":                     {inPerson, 17, 21, false},
+		"by telephone, none are named":  {"phone", 0, 0, false},
+		"by video, at an hour too late": {"video", 8, 12, true},
+	} {
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+		offer, partner := s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment",
+			`{"startsAt":"`+at.Format(time.RFC3339)+`","channel":"`+tc.channel+`"}`, 200)
+		s.hears(journey, hours(tc.from, tc.to))
+		want, state := 0, stateBooked
+		if tc.off {
+			want, state = 1, stateAccepted
+		}
+		if got, _ := s.stands(journey); got != state {
+			t.Errorf("%s: it is %s", name, got)
+		}
+		s.hasSaid(journey, "appointment.cancelled", want)
+		if rung := strings.Contains(s.text(journey, schemas.AppointmentCancelled), "ringBy"); rung != tc.off {
+			t.Errorf("%s: the partner is rung: %v", name, rung)
+		}
+	}
+}
+
+// text is what the events of a type said of a journey.
+func (s *site) text(journey string, typ schemas.Type) (all string) {
+	s.t.Helper()
+	if err := s.pool.QueryRow(s.t.Context(), `select coalesce(string_agg(payload::text, ' '), '')
+		from outbox where subject like '%.' || $1 and payload::text like '%' || $2 || '%'`, journey,
+		string(typ)).Scan(&all); err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
 // TestASessionIsWithinTheHoursThatThePersonNamed, unless they meet in person.
 func TestASessionIsWithinTheHoursThatThePersonNamed(t *testing.T) {
 	t.Parallel()

@@ -35,13 +35,29 @@ func story(t *rapid.T) []flow.Event {
 	}
 	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
 	visit := rapid.SampledFrom([]string{"v1", "v2"})
-	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}})
+	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown},
+		{schemas.FlagMerged}, {schemas.FlagPossibleDouble}, {schemas.FlagIndicatorUnknown}, {schemas.FlagUnplaced}})
 	years := 15
 	facts := rapid.SampledFrom([]schemas.Facts{{}, {Age: &years}})
 	door := rapid.SampledFrom([]schemas.Eligibility{schemas.Eligible, schemas.EligibleIf, schemas.NotEligible})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 10).Draw(t, "kind") {
+		switch rapid.IntRange(0, 12).Draw(t, "kind") {
+		case 11: // two records are joined, or parted: what stands of either counts for both, or no more
+			merged := rapid.Bool().Draw(t, "merged")
+			say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1",
+				Flags: map[bool][]string{true: {schemas.FlagMerged}, false: {}}[merged]})
+			say("intake", map[bool]schemas.Type{true: rapid.SampledFrom([]schemas.Type{schemas.ConsentLapsed,
+				schemas.ConsentDeclined}).Draw(t, "held"), false: schemas.ConsentGiven}[merged],
+				schemas.ConsentData{Purposes: []string{"follow-up"}})
+			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{
+				MustNotKnow: map[bool][]string{true: {partnersAB()[0].ID}, false: {}}[merged]})
+		case 12: // a death is reported, and taken back: whoever comes back is asked again
+			say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})
+			if rapid.Bool().Draw(t, "reversed") {
+				say("intake", schemas.ContactResumed, schemas.ContactResumedData{})
+				say("intake", schemas.ConsentLapsed, schemas.ConsentData{Purposes: []string{"follow-up"}})
+			}
 		case 0, 1:
 			say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags"),
@@ -79,6 +95,8 @@ func story(t *rapid.T) []flow.Event {
 			}
 		case 8:
 			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{
+				Hours: rapid.SampledFrom([]*schemas.ContactHours{nil, {}, {FromHour: 10, ToHour: 13},
+					{FromHour: 17, ToHour: 21}}).Draw(t, "hours"),
 				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {partnersAB()[0].ID},
 					{partnersAB()[0].ID, partnersAB()[1].ID}}).Draw(t, "barred")})
 		default:

@@ -348,7 +348,7 @@ func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status
 	case open.told():
 		c.keep(k, w, open, m, partners)
 	default:
-		c.prepare(w, open, m)
+		c.prepare(w, open, past, m)
 	}
 	if open.open() {
 		return c
@@ -364,12 +364,15 @@ func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status
 
 // prepare brings an offer in line that has not gone anywhere. One that has a place stays with its partner while that
 // may be asked.
-func (c *Changes) prepare(w Desired, open *Offer, m Moment) {
+func (c *Changes) prepare(w Desired, open *Offer, past []Offer, m Moment) {
 	fit, fits := w.fit(open.Partner)
 	// One that was given to its partner for a fair spread stays there among equals: it does not change hands with every
-	// other offer.
-	first := fits && (w.Fits[0].ID == open.Partner || open.Spread && standing(w.Fits[0], fit) == 0)
-	same := fits && open.Visit == w.Visit && (first || !open.PlacedAt.IsZero())
+	// other offer. So does one to whoever took its answer back: it would only be prepared for them again.
+	again := askedAgain(w.Fits, past)
+	first := fits && (w.Fits[0].ID == open.Partner || open.Spread && standing(w.Fits[0], fit) == 0 ||
+		again >= 0 && w.Fits[again].ID == open.Partner)
+	keeps := !open.PlacedAt.IsZero() && fit.Given && !w.guarded // a place that no yes covers is given free
+	same := fits && open.Visit == w.Visit && (first || keeps)
 	switch {
 	case w.Status == Offered && same && open.LeftOn == w.LeftOn:
 		c.agree(w, open, fit, m)
@@ -447,6 +450,10 @@ func (c *Changes) keep(k *JourneyState, w Desired, open *Offer, m Moment, partne
 	case (open.State == stateAccepted || open.State == stateBooked || open.State == stateNotKept) && !(given && named):
 		c.Effects = open.cancel(m, true)
 		open.wait(m)
+	case open.State == stateBooked && open.Session.StartsAt.After(m.Now) && !open.Session.within(k.MayBeRung, m.Zone):
+		c.Effects = open.cancel(m, true) // they have said since that they cannot be reached safely then
+		open.move(stateAccepted)
+		open.BookBy = bookBy(partner, m)
 	}
 	consent := consentNotAsked
 	if given {
