@@ -569,6 +569,8 @@ type OfferClearedData struct {
 	Partner string `json:"partner" is:"partner"`
 	// By when the partner is asked to answer, if it is told today.
 	AnswerBy *time.Time `json:"answerBy,omitempty"`
+	// Where the person lives, as the partner may be shown it; left out where few people share what is shown.
+	Area string `json:"area,omitempty" is:"area"`
 }
 
 // OfferPausedData says that an offer keeps its place, and that nobody outside is told anything of it until it is

@@ -140,7 +140,7 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		}),
 		flow.On(schemas.OfferCleared, func(k *JourneyState, d schemas.OfferClearedData, at int64) {
 			if o := k.offer(d.Offer); schemas.Newer(at, &o.Cleared) {
-				o.Partner, o.AnswerBy = d.Partner, time.Time{}
+				o.Partner, o.AnswerBy, o.Area = d.Partner, time.Time{}, d.Area
 				if d.AnswerBy != nil {
 					o.AnswerBy = *d.AnswerBy
 				}

@@ -25,6 +25,8 @@ type Offer struct {
 	LastDay  string    `json:"lastDay,omitempty"`
 	AnswerBy time.Time `json:"answerBy,omitzero"`
 	RaisedAt int64     `json:"raised,omitempty"`
+	// Area is where the person lives, as the partner may be shown it; empty where it may not, or that is not known.
+	Area string `json:"area,omitempty"`
 
 	// Cleared, Paused and Over are the sequences of the last that said so; Over, that nothing is asked of the partner
 	// any more.
@@ -60,6 +62,8 @@ type Telling struct {
 	Type           schemas.Type
 	Asks           bool
 	Data           schemas.PartnerOfferData
+	// Area is what an endpoint's filter looks at. It goes to nobody.
+	Area string
 }
 
 // offer is the offer of an id, which need not be known yet.
@@ -152,7 +156,7 @@ func (o *Offer) forget() {
 // told is what the partner of an offer is to be told now.
 func (o *Offer) told(id string, stopped bool) (all []Telling) {
 	say := func(t schemas.Type, asks bool, d schemas.PartnerOfferData) {
-		all = append(all, Telling{o.Partner, id, t, asks, d})
+		all = append(all, Telling{o.Partner, id, t, asks, d, o.Area})
 	}
 	stands := schemas.StateWaits
 	if stopped || !o.open() {

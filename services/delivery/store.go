@@ -71,10 +71,10 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 		return nil
 	}
 	var c struct {
-		partners, ids, journeys, offers, types, before, after []string
-		asks                                                  []bool
-		places                                                []int
-		by                                                    []*time.Time
+		partners, ids, journeys, offers, types, areas, before, after []string
+		asks                                                         []bool
+		places                                                       []int
+		by                                                           []*time.Time
 	}
 	for i, e := range entries {
 		before, after, err := e.body(at)
@@ -84,30 +84,32 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 		c.partners, c.ids, c.journeys, c.offers = append(c.partners, e.Partner), append(c.ids, e.ID),
 			append(c.journeys, e.Journey), append(c.offers, e.Offer)
 		c.types, c.before, c.after = append(c.types, string(e.Type)), append(c.before, before), append(c.after, after)
+		c.areas = append(c.areas, e.Area)
 		c.asks, c.places, c.by = append(c.asks, e.Asks), append(c.places, i), append(c.by, e.TellBy)
 	}
 	q.Queue(`with n as materialized (
-			select partner, id, journey, offer, type, before, after, asks, tell_by,
+			select partner, id, journey, offer, type, area, before, after, asks, tell_by,
 				row_number() over (partition by partner order by place) as nth, count(*) over (partition by partner) as
 				many
 			from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-			$8::boolean[], $9::integer[], $11::timestamptz[])
-				as t(partner, id, journey, offer, type, before, after, asks, place, tell_by)
+			$8::boolean[], $9::integer[], $11::timestamptz[], $13::text[])
+				as t(partner, id, journey, offer, type, before, after, asks, place, tell_by, area)
 		), locked as (
 			insert into partner as p (id, last) select partner, count(*) from n group by partner order by partner
 			on conflict (id) do update set last = p.last + excluded.last returning id, last
 		), placed as (
 			select n.*, l.last - n.many + n.nth as position from n join locked l on l.id = n.partner
 		)
-		insert into partner_event (id, partner, position, journey, offer, type, body, asks, at, tell_by)
-		select id, partner, position, journey, offer, type,
+		insert into partner_event (id, partner, position, journey, offer, type, area, body, asks, at, tell_by)
+		select id, partner, position, journey, offer, type, area,
 			convert_to(before || lpad(position::text, 16, '0') || after, 'UTF8'), asks, $10,
 			case when exists (select from subscription s where s.partner = placed.partner and s.state <> 'ended'
-				and (s.types = '{}' or placed.type = any(s.types)))
+				and (s.types = '{}' or placed.type = any(s.types))
+				and (s.areas = '{}' or placed.area = '' or placed.area = any(s.areas)))
 			or exists (select from notice m where m.partner = placed.partner and m.by = 'email' and not m.digest
 				and (placed.asks or placed.type = any($12))) then tell_by end from placed`,
 		c.partners, c.ids, c.journeys, c.offers, c.types, c.before, c.after, c.asks, c.places, at, c.by,
-		mailedChanges())
+		mailedChanges(), c.areas)
 	return nil
 }
 

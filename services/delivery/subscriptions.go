@@ -43,6 +43,7 @@ type subscriptionShown struct {
 	ID      string   `json:"id"`
 	URL     string   `json:"url"`
 	Types   []string `json:"types"`
+	Areas   []string `json:"areas"`
 	State   string   `json:"state"`
 	Because string   `json:"because,omitempty"`
 	// Taken is the position up to which the log has been taken; Failures how often in a row something did not come
@@ -59,7 +60,8 @@ type subscriptionShown struct {
 }
 
 func (s subscription) shown() subscriptionShown {
-	shown := subscriptionShown{ID: s.ID, URL: s.URL, Types: s.Types, State: s.State, Because: s.Because, Taken: s.Taken,
+	shown := subscriptionShown{ID: s.ID, URL: s.URL, Types: s.Types, Areas: s.Areas, State: s.State, Because: s.Because,
+		Taken:     s.Taken,
 		Failures:  s.Failures,
 		FailingAt: s.FailingAt, CreatedAt: s.CreatedAt, FormerUntil: s.FormerUntil}
 	if s.Failures > 0 {
@@ -81,6 +83,9 @@ func newSecret() []byte {
 type subscriptionAsked struct {
 	URL   string   `json:"url"`
 	Types []string `json:"types"`
+	// Areas are the areas of which it is told; none for all. Where an offer's area may not be shown it is told all the
+	// same, so that nobody is missed and nothing is shown by it.
+	Areas []string `json:"areas"`
 	// After is the cursor after which events are sent; now where it is left out.
 	After string `json:"after"`
 }
@@ -94,6 +99,13 @@ func (a api) fault(asked subscriptionAsked) string {
 			"fragment."
 	case len(asked.Types) > 50:
 		return "Name up to 50 types, or none for all."
+	case len(asked.Areas) > 50:
+		return "Name up to 50 areas, or none for all."
+	}
+	if area, _ := schemas.KindNamed("area"); slices.ContainsFunc(asked.Areas, func(a string) bool {
+		return !area.Allows(a)
+	}) {
+		return "One of the areas is not written as a code of the directory, such as E06000027."
 	}
 	for _, t := range asked.Types {
 		if !slices.Contains(schemas.PartnerTypes(), schemas.Type(t)) {
@@ -140,7 +152,8 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		s := subscription{ID: clock.NewID(tx.Now), Partner: who.Organisation, URL: asked.URL,
-			Types: append([]string{}, asked.Types...), State: pending, Taken: taken, CreatedAt: tx.Now}
+			Types: append([]string{}, asked.Types...), Areas: append([]string{}, asked.Areas...), State: pending,
+			Taken: taken, CreatedAt: tx.Now}
 		if err := a.newSecretFor(&s); err != nil {
 			return 0, nil, err
 		}

@@ -13,7 +13,7 @@ import (
 // subscription is an endpoint of a partner.
 type subscription struct {
 	ID, Partner, URL string
-	Types            []string
+	Types, Areas     []string
 	State, Because   string
 	Key              []byte // wrapped; secret and former are sealed under it
 	Secret, Former   []byte
@@ -27,12 +27,14 @@ type subscription struct {
 	Version          int64
 }
 
-const subscriptionColumns = `select id::text, partner::text, url, types, state, because, secret, former, former_until,
+const subscriptionColumns = `select id::text, partner::text, url, types, areas, state, because, secret, former,
+	former_until,
 	taken, failures, slow, failing_at,
 	next_at, created_at, version, key from subscription`
 
 func scanSubscription(row pgx.CollectableRow) (s subscription, err error) {
-	if err = row.Scan(&s.ID, &s.Partner, &s.URL, &s.Types, &s.State, &s.Because, &s.Secret, &s.Former, &s.FormerUntil,
+	if err = row.Scan(&s.ID, &s.Partner, &s.URL, &s.Types, &s.Areas, &s.State, &s.Because, &s.Secret, &s.Former,
+		&s.FormerUntil,
 		&s.Taken, &s.Failures, &s.Slow,
 		&s.FailingAt, &s.NextAt, &s.CreatedAt, &s.Version, &s.Key); err != nil {
 		return s, fmt.Errorf("reading a subscription: %w", err)
@@ -53,9 +55,10 @@ func collectSubscriptions(each func(subscription)) func(rows pgx.Rows) error {
 // addSubscription queues a new endpoint of the asking partner. It gets what comes after a position.
 func addSubscription(q flow.Queuer, who principal.Principal, s subscription) {
 	q.Queue(`insert into subscription (id, partner, url, types, state, because, secret, taken, next_at, created_at,
-			key)
-		values ($1::text::uuid, $2::text::uuid, $3, $4, $5, '', $6, $7, $8, $8, $9)`, s.ID, who.Organisation, s.URL,
-		s.Types, s.State, s.Secret, s.Taken, s.CreatedAt, s.Key)
+			key, areas)
+		values ($1::text::uuid, $2::text::uuid, $3, $4, $5, '', $6, $7, $8, $8, $9, $10)`, s.ID, who.Organisation,
+		s.URL,
+		s.Types, s.State, s.Secret, s.Taken, s.CreatedAt, s.Key, s.Areas)
 }
 
 // subscriptionsOf queues the endpoints of the asking partner, those that have ended left out.

@@ -34,8 +34,8 @@ func behind(q flow.Queuer, limit int, now time.Time, each func(subscription stri
 // takeOut queues that endpoints, which are locked, take the next events of their partners' logs.
 func takeOut(q flow.Queuer, ids []string, limit int, now time.Time) {
 	q.Queue(`with next as materialized (
-			select s.id as subscription, s.types, e.* from subscription s cross join lateral (
-				select id as event, partner, position, journey, offer, type, withheld from partner_event
+			select s.id as subscription, s.types, s.areas, e.* from subscription s cross join lateral (
+				select id as event, partner, position, journey, offer, type, area, withheld from partner_event
 				where partner = s.partner and position > s.taken order by position limit $2) e
 			where s.id = any($1::uuid[])
 		), moved as (
@@ -44,7 +44,7 @@ func takeOut(q flow.Queuer, ids []string, limit int, now time.Time) {
 		)
 		insert into outgoing (event, subscription, partner, position, journey, offer, type, state, first_at, due_at)
 		select event, subscription, partner, position, journey, offer, type, 'waiting', $3, $3 from next
-		where types = '{}' or type = any(types) or withheld
+		where (types = '{}' or type = any(types) or withheld) and (areas = '{}' or area = '' or area = any(areas))
 		on conflict (event, subscription) do nothing`, ids, limit, now)
 }
 
@@ -234,7 +234,8 @@ func newEndpoints(q flow.Queuer, limit int, now, leased time.Time, each func(sub
 	q.Queue(`update subscription s set next_at = $2 from (select id from subscription where state = 'pending'
 		and next_at <= $1 order by next_at limit $3
 			for no key update skip locked) n where s.id = n.id
-		returning s.id::text, s.partner::text, s.url, s.types, s.state, s.because, s.secret, s.former, s.former_until,
+		returning s.id::text, s.partner::text, s.url, s.types, s.areas, s.state, s.because, s.secret, s.former,
+		s.former_until,
 		s.taken, s.failures, s.slow, s.failing_at,
 			s.next_at, s.created_at, s.version, s.key`, now, leased, limit).Query(collectSubscriptions(each))
 }

@@ -77,7 +77,8 @@ func TestNothingThatSignsStandsInTheDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := s.pool.Query(t.Context(), `select s::text from subscription s union all select i::text from idempotency i`)
+	rows, err := s.pool.Query(t.Context(), `select s::text from subscription s union all select i::text
+		from idempotency i`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -557,5 +558,42 @@ func TestWhatFollowsFromAnAttempt(t *testing.T) {
 	if r := resultOf(parcel{Number: 1, First: at}, 429, tooMany, time.Hour, 0, at,
 		0); r.DueAt.Before(at.Add(time.Hour)) || r.Rest.Before(at.Add(time.Hour)) {
 		t.Errorf("asked to wait for an hour it comes %v, and its endpoint rests until %v", r.DueAt, r.Rest)
+	}
+}
+
+// TestAnEndpointIsToldOfItsAreas and of offers whose area may not be shown, and of no other: by all types, and of what
+// follows.
+func TestAnEndpointIsToldOfItsAreas(t *testing.T) {
+	t.Parallel()
+	s, partner, north, all := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t), newEndpoint(t)
+	s.work()
+	for _, wrong := range []string{`["BA1 2AB"]`, `[""]`, `["north west"]`} {
+		if status := s.ask(partner, "POST", "/api/subscriptions", fmt.Sprintf(`{"url":%q,"areas":%s}`, north.URL,
+			wrong),
+			nil); status != http.StatusUnprocessableEntity {
+			t.Errorf("areas %s are answered with %d", wrong, status)
+		}
+	}
+	filtered, whole := s.subscribes(partner, north.URL, `,"areas":["north","isle"]`), s.subscribes(partner, all.URL, "")
+	if !slices.Equal(filtered.Areas, []string{"north", "isle"}) {
+		t.Errorf("its filter is shown as %v", filtered.Areas)
+	}
+	testkit.Eventually(t, "both agree", func() bool {
+		return s.state(partner, filtered.ID) == active && s.state(partner, whole.ID) == active
+	})
+	offers := map[string]string{}
+	for _, area := range []string{"south", "", "north"} {
+		journey, offer := clock.NewID(s.clock.Now()), clock.NewID(s.clock.Now())
+		offers[area] = offer
+		s.hears(journey, schemas.OfferRaised, schemas.OfferRaisedData{Offer: offer, Partner: partner,
+			Person: clock.NewRandomID(), FirstDay: "2026-11-09", LastDay: "2026-11-16"})
+		s.hears(journey, schemas.OfferCleared, schemas.OfferClearedData{Offer: offer, Partner: partner, Area: area})
+		s.hears(journey, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"})
+	}
+	testkit.Eventually(t, "all is told", func() bool { return len(all.taken()) == 6 && len(north.taken()) == 4 })
+	for _, r := range north.all() {
+		if strings.Contains(r.body, offers["south"]) || strings.Contains(r.body, "north") {
+			t.Errorf("the endpoint of the north is told %s", r.body)
+		}
 	}
 }

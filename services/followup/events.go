@@ -36,12 +36,14 @@ type writes struct {
 	records         []*record
 	changed, raised []*Offer
 	partners        []Partner
+	residents       *Residents
 	live            func(organisation string) bool // outward sending is on
 }
 
 func (s *Service) writes(now time.Time) *writes {
 	return &writes{Moment: Moment{Now: now, Zone: s.zone, Holidays: calendar.England()}, partners: s.partners,
-		live: func(organisation string) bool { return s.invented || slices.Contains(s.live, organisation) }}
+		residents: s.residents,
+		live:      func(organisation string) bool { return s.invented || slices.Contains(s.live, organisation) }}
 }
 
 // commit ends a transaction in which people or the time have changed offers: each journey's are brought in line, and
@@ -193,6 +195,10 @@ func (w *writes) follow(r *record, o *Offer, effects []Effect) {
 		w.changed = append(w.changed, o)
 	}
 	for _, e := range effects {
+		if d, ok := e.Data.(schemas.OfferClearedData); ok { // no more of it than the partner is shown
+			d.Area = w.residents.few(*aboutOf(r.State.Facts.Facts)).Area
+			e.Data = d
+		}
 		r.emit(e.Type, e.Data)
 	}
 	if r.Open == o && !o.open() {

@@ -164,6 +164,14 @@ func TestAPartnerIsShownLittleAndStaffAll(t *testing.T) {
 			about["channels"] == nil {
 			t.Errorf("the partner sees %v", about)
 		}
+		var cleared string // is what filters look at: no more than is shown
+		if err := s.pool.QueryRow(t.Context(), `select payload::text from outbox
+			where subject like '%.offer.cleared.%' || $1`, journey).Scan(&cleared); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(cleared, "E06000027") != (tc.table != nil) {
+			t.Errorf("it is cleared with %s", cleared)
+		}
 		items := s.ask(peer(partner), "GET", "/api/offers", "", 200)["items"].([]any)
 		if listed := items[0].(map[string]any)["about"].(map[string]any); listed["group"] != nil ||
 			listed["ageBand"] != tc.band {
