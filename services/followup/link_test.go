@@ -199,3 +199,21 @@ func TestAnAnswerTakenBackIsPreparedForOnceWhereNobodyHasAPlace(t *testing.T) {
 	}
 	s.is(journey, stateRaised, partnerB)
 }
+
+// Whoever takes its answer back is not asked again where the person has named another meanwhile, and their yes to any
+// has ended.
+func TestAnAnswerTakenBackGoesToWhomThePersonHasNamedSince(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	s.ask(peer(partnerA), "PUT", "/api/partners/"+partnerA+"/pause",
+		`{"until":"`+calendar.DayOf(now, time.UTC).String()+`"}`, 200)
+	journey := s.begins(yes("", schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+	s.ask(peer(partnerA), "PUT", "/api/partners/"+partnerA+"/pause", `{"until":""}`, 200)
+	s.hears(journey, yes("", schemas.ConsentLapsed), yes(partnerA, schemas.ConsentGiven))
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/undo", `{}`, 200)
+	if s.is(journey, stateRaised, partnerA); partner != partnerB {
+		t.Errorf("%s was asked first", partner)
+	}
+}

@@ -132,14 +132,17 @@ func nextAsked(fits []Candidate, past []Offer) int {
 	return fairest(fits)
 }
 
-// askedAgain is which of those that fit took its answer back last, so that it is asked again, and -1 where none did.
+// askedAgain is which of those that fit took its answer back last, so that it is asked again, and -1 where none did, or
+// where the person's yes is to others meanwhile.
 func askedAgain(fits []Candidate, past []Offer) int {
 	for _, o := range slices.Backward(past) {
 		if o.Because == becauseReplaced {
 			continue // nobody knew of it
 		}
 		if o.Because == becauseUndone {
-			return slices.IndexFunc(fits, func(c Candidate) bool { return c.ID == o.Partner })
+			return slices.IndexFunc(fits, func(c Candidate) bool {
+				return c.ID == o.Partner && c.Given == fits[0].Given
+			})
 		}
 		break
 	}
