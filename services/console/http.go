@@ -38,7 +38,7 @@ type problemView struct{ Words, Anchor string }
 
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
 	"calls", "call", "called", "offers", "offer", "partner", "calendar", "told", "help", "going-live", "outbox-mail",
-	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received",
+	"messages", "trace", "refused", "message", "refer", "refer-page", "referred", "own", "own-received",
 	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",
 	"paper"}
 
@@ -47,7 +47,7 @@ const formLimit = 16 << 10
 
 func parsePages() (map[string]*template.Template, error) {
 	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b },
-		"optionOf": optionOf, "formFor": formFor}).
+		"optionOf": optionOf, "formFor": formFor, "pages": numberedPages}).
 		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)

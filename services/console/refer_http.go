@@ -15,7 +15,43 @@ import (
 )
 
 func (s *Console) showRefer(w http.ResponseWriter, r *http.Request) error {
-	return s.referPage(w, r, http.StatusOK, url.Values{}, nil)
+	return s.referPageAt(w, r, http.StatusOK, 1, url.Values{}, nil)
+}
+
+// referPageAt shows one page of the request with what was entered so far.
+func (s *Console) referPageAt(w http.ResponseWriter, r *http.Request, status, number int, entered url.Values,
+	matters map[string]string, more ...problemView) error {
+	page := referPageOf(number, s.config.Partners, entered, matters)
+	if number <= 2 {
+		page.Advocate = s.config.Advocate
+	}
+	return s.show(w, r, status, "refer-page", view{Title: page.Title, Here: "/refer",
+		Problems: append(page.problems(), more...), Separate: separateWords(""), Page: page})
+}
+
+// turn leads from one page of the request to another: back with whatever was entered, on once it is complete. It is true
+// where there is nothing to turn to: the request is to be sent.
+func (s *Console) turn(w http.ResponseWriter, r *http.Request, a *answers) (send bool, err error) {
+	from, to := referPageAsked(a.entered)
+	if from == 0 {
+		return true, nil // all in one form
+	}
+	if to > 0 {
+		return false, s.referPageAt(w, r, http.StatusOK, to, a.entered, nil)
+	}
+	if from > len(referPages) {
+		for page := range len(referPages) {
+			if matters := mattersOf(page+1, a.matters); len(matters) > 0 {
+				return false, s.referPageAt(w, r, http.StatusUnprocessableEntity, page+1, a.entered, matters)
+			}
+		}
+		return true, nil
+	}
+	delete(a.matters, "bridging") // it is optional here
+	if matters := mattersOf(from, a.matters); len(matters) > 0 {
+		return false, s.referPageAt(w, r, http.StatusUnprocessableEntity, from, a.entered, matters)
+	}
+	return false, s.referPageAt(w, r, http.StatusOK, from+1, a.entered, nil)
 }
 
 const referTitle = "Ask for follow-up support"
@@ -43,6 +79,7 @@ type referredView struct {
 	Steps    []stepView
 	Flags    []string
 	Double   bool
+	Paper    bool // the caller may print something for the person, and record more
 }
 
 // refer sends a request on. Sent twice, it is one request, and the page that follows is the same.
@@ -51,13 +88,21 @@ func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	pressed(r.PostForm)
 	a := newAnswers(r.PostForm, s.zone)
 	asked := readReferral(a, s.config.Partners, s.config.Clock.Now())
+	if send, err := s.turn(w, r, a); err != nil || !send {
+		return err
+	}
 	if len(a.matters) > 0 {
 		return s.referPage(w, r, http.StatusUnprocessableEntity, r.PostForm, a.matters)
 	}
 	answer, err := s.client.refer(r.Context(), p, requestOf(r.PostForm), asked)
-	if again, shown := sentAgain(err, r.PostForm); shown != nil {
+	again, shown := sentAgain(err, r.PostForm)
+	if shown != nil && r.PostForm.Get("page") != "" {
+		return s.referPageAt(w, r, again, len(referPages)+1, r.PostForm, nil, *shown)
+	}
+	if shown != nil {
 		return s.referPage(w, r, again, r.PostForm, nil, *shown)
 	}
 	if err != nil {
@@ -66,7 +111,7 @@ func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
 	page := referredView{ID: answer.Journey, Flags: flagsInWords(answer.Flags),
 		Double: slices.Contains(answer.Flags, schemas.FlagPossibleDouble)}
 	if answer.Journey != "" {
-		page.Code = codeOf(answer.Journey)
+		page.Code, page.Paper = codeOf(answer.Journey), opens("POST", "/journeys/{id}/paper", p.Role)
 		page.Steps = s.firstSteps(r.Context(), p, answer.Journey)
 	}
 	return s.show(w, r, http.StatusOK, "referred", view{Title: "Support has been asked for", Here: "/refer",

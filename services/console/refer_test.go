@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -227,5 +228,78 @@ func TestEveryAnswerThatMayBeChosenIsOneThatIsTaken(t *testing.T) {
 				t.Errorf("%s %s has no words", kind, o.Code)
 			}
 		}
+	}
+}
+
+var carried = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// turned sends a page of the request with what is entered on it, and gives what goes along from the page that follows.
+func (f *fixture) turned(t *testing.T, before url.Values, entered ...string) (status int, page string, along url.Values) {
+	t.Helper()
+	form := url.Values{}
+	for name, values := range before {
+		form[name] = values
+	}
+	for i := 0; i < len(entered); i += 2 {
+		form.Add(entered[i], entered[i+1])
+	}
+	w := f.ask(t, "POST", "/refer", form, nurse)
+	page, along = w.Body.String(), url.Values{}
+	_, inside, _ := strings.Cut(page, `<form action="/refer"`)
+	for _, found := range carried.FindAllStringSubmatch(inside, -1) {
+		along.Add(found[1], html.UnescapeString(found[2]))
+	}
+	return w.Code, page, along
+}
+
+// TestARequestIsSixAnswersOneThingAPage: nothing is sent before all was looked at once more, what is missing keeps
+// somebody on its page, going back loses nothing, and what is sent is what one form would send.
+func TestARequestIsSixAnswersOneThingAPage(t *testing.T) {
+	t.Parallel()
+	f := start(t, withPartner, func(c *Config) { c.Advocate = "Advocate on call, 01234 567890" })
+	first := f.page(t, "/refer", nurse)
+	if !strings.Contains(first, "01234 567890") || strings.Contains(first[strings.Index(first, "<main"):], " checked") {
+		t.Error("the advocate's number is not there, or something is chosen beforehand")
+	}
+	status, page, _ := f.turned(t, url.Values{"page": {"1"}})
+	if status != http.StatusUnprocessableEntity || !strings.Contains(page, `href="#local">Enter a hospital number`) {
+		t.Errorf("nobody is taken: %d", status)
+	}
+	_, _, along := f.turned(t, url.Values{"page": {"1"}, "request": {"k9"}}, "local", "L1", "visit", "V1")
+	status, page, kept := f.turned(t, along, "channel", "phone", "place", "half a number")
+	if status != http.StatusUnprocessableEntity || !strings.Contains(page, `value="half a number"`) ||
+		kept.Get("local") != "L1" {
+		t.Errorf("a number that cannot be rung: %d, %v", status, kept)
+	}
+	_, page, back := f.turned(t, along, "channel", "phone", "place", "half a number", "go", "1")
+	if !strings.Contains(page, `value="L1"`) || back.Get("place") != "half a number" {
+		t.Errorf("going back loses what was entered: %v", back)
+	}
+	_, _, along = f.turned(t, along, "channel", "phone", "place", "07700 900099", "confirmed", "yes")
+	for _, press := range [][2]string{{"said", "yes spoken"}, {"assessment", "done"}, {"under18", "no"}} {
+		_, page, along = f.turned(t, along, press[0], press[1])
+	}
+	if !strings.Contains(page, "What were they told?") {
+		t.Fatalf("the sixth page is %q", page)
+	}
+	_, page, along = f.turned(t, along, "told", "what-it-is")
+	for _, words := range []string{"Check your answers", "Nothing has been sent yet", "07700 900099", "Spoken", "Done"} {
+		if !strings.Contains(page, words) {
+			t.Errorf("what is looked at once more does not say %q", words)
+		}
+	}
+	if len(f.services.changes) > 0 {
+		t.Fatalf("sent before it was looked at: %v", f.services.changes)
+	}
+	status, page, _ = f.turned(t, along)
+	want := `{"person":{"localId":"L1"},"visit":"V1","facts":{"assessment":"done"},"consents":[{"purpose":"follow-up",` +
+		`"given":true,"how":"spoken"}],"safeContact":{"channel":"phone","value":"07700 900099","confirmed":true},` +
+		`"under18":"no","told":["what-it-is"]}`
+	if status != http.StatusOK || len(f.services.changes) != 1 ||
+		f.services.changes[0] != (change{"/api/referrals", "k9", want}) {
+		t.Errorf("answered %d, sent %+v", status, f.services.changes)
+	}
+	if !strings.Contains(page, "/paper") || !strings.Contains(page, "/record") {
+		t.Error("no slip, and no more, is led to")
 	}
 }

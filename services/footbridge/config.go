@@ -65,6 +65,7 @@ type Config struct {
 	SMTPURL      service.Secret `env:"SMTP_URL" help:"the server that takes mail: smtp://host:587 (STARTTLS) or smtps://host; empty: no mail is sent"`
 	SMTPUser     string         `env:"SMTP_USER" help:"the name to sign in to it with; empty: none"`
 	SMTPPassword service.Secret `env:"SMTP_PASSWORD" help:"its password; FOOTBRIDGE_SMTP_PASSWORD_FILE names a file that holds it"`
+	Advocate     string         `env:"ADVOCATE" help:"name and number of the advocate on call, shown to whoever asks for support while the person is with them"`
 	MailFrom     string         `env:"MAIL_FROM" help:"the address that mail comes from"`
 	MailReturn   string         `env:"MAIL_RETURN" help:"the address that mail comes back to, such as return@footbridge.example.nhs.uk; each mail has its own, with a plus sign after return; empty: where it comes from"`
 	MailReturnTo string         `env:"MAIL_RETURN_ADDR" as:"hostport" help:"where your mail server brings over SMTP what comes back (host:port); empty: nowhere, and what comes back is not seen"`

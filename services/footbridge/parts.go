@@ -449,7 +449,7 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	cfg := console.Config{Backends: backends, Verifier: p.verifier, Signer: signer, Clock: p.clock, Log: t.Log,
-		Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
+		Tracers: t.TracerProvider(), Meters: t.MeterProvider(), Advocate: p.cfg.Advocate}
 	if cfg.Partners, err = p.partnerNames(); err != nil {
 		return err
 	}

@@ -3,8 +3,8 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -45,44 +45,131 @@ func check(t *testing.T, ctx context.Context, width int64, name string) {
 	checkAxe(t, ctx, axeScript(t))
 }
 
-func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
+// counted is what somebody does to get something done.
+type counted struct{ presses, keys, pages int }
+
+// counter counts the presses and keystrokes that a test makes, and the pages that are loaded for them.
+type counter struct {
+	t   *testing.T
+	ctx context.Context
+	counted
+}
+
+// presses presses something that leads to another page, and waits for what is on it.
+func (c *counter) presses(what, until string) {
+	c.t.Helper()
+	c.counted.presses++
+	c.pages++
+	do(c.t, c.ctx, press(what), chromedp.WaitVisible(until))
+}
+
+// chooses presses something that stays on the page.
+func (c *counter) chooses(what string) {
+	c.t.Helper()
+	c.counted.presses++
+	do(c.t, c.ctx, press(what))
+}
+
+// writes goes to a field and writes into it.
+func (c *counter) writes(field, text string) {
+	c.t.Helper()
+	c.counted.presses++
+	c.keys += len(text)
+	do(c.t, c.ctx, press(field), chromedp.SendKeys(field, text))
+}
+
+// within fails where it took more than it may.
+func (c *counter) within(what string, most counted) {
+	c.t.Helper()
+	if c.counted.presses > most.presses || c.keys > most.keys || c.pages > most.pages {
+		c.t.Errorf("%s took %+v, and may take %+v", what, c.counted, most)
+	}
+}
+
+// TestANursesRequestTakesFewPresses: six answers, one thing a page, are a request in 12 interactions, 60 keystrokes and
+// 8 pages, with scripts and without; an error on the way costs one page more, and what was entered stays.
+func TestANursesRequestTakesFewPresses(t *testing.T) {
 	t.Parallel()
 	browser, at := start(t), newSite(t, nil)
-	for _, width := range []int64{1280, phone} {
-		ctx := open(t, browser, width)
+	for _, c := range []struct {
+		width   int64
+		scripts bool
+		wrong   bool
+	}{{1280, true, false}, {phone390, false, false}, {phone390, true, true}} {
+		ctx := open(t, browser, c.width)
+		if !c.scripts {
+			withoutScripts(t, ctx)
+		}
 		signIn(t, ctx, at, "liaison")
-		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`),
-			chromedp.SetValue(`#given`, "Rowan"), press(`#send`),
-			chromedp.WaitVisible(`.nhsuk-error-summary`))
-		check(t, ctx, width, "refer-unfinished at "+map[int64]string{1280: "1280", phone: "phone"}[width])
-		if got := read(t, ctx, chromedp.Evaluate[string](`document.activeElement.className`)); !strings.Contains(got,
-			"nhsuk-error-summary") {
-			t.Errorf("after an error the focus is on %q", got)
+		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`))
+		n, before := &counter{t: t, ctx: ctx, counted: counted{pages: 1}}, len(at.posted())
+		look := func(name string) {
+			if c.scripts {
+				check(t, ctx, c.width, fmt.Sprintf("refer-%s-%d", name, c.width))
+			}
 		}
-		do(t, ctx, press(`.nhsuk-error-summary a[href="#channel-1"]`))
-		if got := read(t, ctx, chromedp.Evaluate[string](`document.activeElement.id`)); got != "channel-1" {
-			t.Errorf("the link of the summary leads to %q", got)
+		look("who")
+		n.writes(`#local`, "L000451")
+		n.presses(`#send`, `#channel-1`)
+		look("contact")
+		n.chooses(`#channel-1`)
+		if c.wrong {
+			do(t, ctx, press(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+			look("contact-unfinished")
+			if got := read(t, ctx, chromedp.Text(`.nhsuk-error-summary__title`)); got != "There is a problem" {
+				t.Errorf("the summary is headed %q", got)
+			}
+			if !read(t, ctx, chromedp.Evaluate[bool](`document.querySelector("#channel-1").checked`)) {
+				t.Error("what was chosen is lost")
+			}
+			n.pages, n.counted.presses = n.pages+1, n.counted.presses+1
 		}
-		if got := read(t, ctx, chromedp.Evaluate[string](`document.querySelector("#given").value`)); got != "Rowan" {
-			t.Errorf("what was entered is now %q", got)
+		n.writes(`#place`, "07700 900099")
+		n.chooses(`#confirmed-1`)
+		n.presses(`#send`, `[name="said"]`)
+		look("wish")
+		n.presses(`[name="said"][value="yes spoken"]`, `[name="assessment"]`)
+		look("assessment")
+		n.presses(`[name="assessment"][value="done"]`, `[name="under18"]`)
+		n.presses(`[name="under18"][value="no"]`, `#told-1`)
+		look("told")
+		n.chooses(`#told-1`)
+		n.presses(`#send`, `.nhsuk-summary-list`)
+		look("check")
+		n.presses(`#send`, `.nhsuk-panel`)
+		look("referred")
+		most := counted{12, 60, 8}
+		if c.wrong {
+			most = counted{13, 60, 9}
 		}
-		for _, answer := range []string{"#channel-1", "#follow-up-1", "#bridging-3", "#how-1", "#assessment-1",
-			"#under18-2", "#told-1"} {
-			do(t, ctx, press(answer))
-		}
-		before := len(at.posted())
-		do(t, ctx, chromedp.SetValue(`#place`, "07700 900099"), press(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
-		check(t, ctx, width, "referred at "+map[int64]string{1280: "1280", phone: "phone"}[width])
-		do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`.nhsuk-panel`))
+		n.within("a request", most)
 		sent := at.posted()[before:]
-		if len(sent) == 0 || slices.ContainsFunc(sent, func(p post) bool {
-			return p.Key != sent[0].Key || p.Body != sent[0].Body
-		}) || sent[0].Who.Subject != "dev-liaison" {
+		if len(sent) != 1 || sent[0].Who.Subject != "dev-liaison" || !strings.Contains(sent[0].Body, `"localId":"L000451"`) ||
+			!strings.Contains(sent[0].Body, `"given":true`) {
 			t.Errorf("sent %+v", sent)
 		}
 		if url := read(t, ctx, chromedp.Location()); url != at.URL+"/refer" {
 			t.Errorf("the address says %q", url)
 		}
+	}
+}
+
+// TestAYesAfterACallTakesFewPresses: from the work list, recording what somebody said takes 5 interactions, with what
+// leaves the hospital looked at once more.
+func TestAYesAfterACallTakesFewPresses(t *testing.T) {
+	t.Parallel()
+	at, ctx := newSite(t, nil), open(t, start(t), phone390)
+	signIn(t, ctx, at, "liaison")
+	n := &counter{t: t, ctx: ctx}
+	n.presses(`a[href="/steps/`+stepID+`"]`, `input[name="a1.how"]`)
+	n.chooses(`input[name="a1.answers.0.state"][value="given"]`)
+	n.chooses(`input[name="a1.how"][value="spoken"]`)
+	n.presses(`#a1 button`, `button[name="checked"]`)
+	check(t, ctx, phone390, "step-check")
+	n.presses(`button[name="checked"]`, `.nhsuk-notification-banner--success`)
+	n.within("a yes", counted{5, 0, 3})
+	if who := at.whoDid(stepID); who.Subject != "dev-liaison" {
+		t.Errorf("it was done by %v", who)
 	}
 }
 

@@ -103,7 +103,8 @@ func formTo(t *testing.T, page, path string) url.Values {
 func TestAFormOpenedAsOnePersonAndSentAsAnotherIsRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	s := system.Start(t)
-	typed := map[string]string{"given": "Rowan <i>&", "family": "Examplewood", "notes": "words that took a while"}
+	typed := map[string]string{"given": "Rowan <i>&", "family": "Examplewood", "notes": "words that took a while",
+		"nhs": "12"}
 	for _, second := range []string{"navigator", "operator"} { // the operator may not send this form at all
 		b := newTab(t, s.HTTP)
 		b.signIn("liaison")
