@@ -62,8 +62,8 @@ type Config struct {
 	Traces Traces
 	// Partners may be named in a yes; none leaves it open to which organisation it was said.
 	Partners []Partner
-	// Advocate is the name and number of the advocate on call, who can be rung while a person is still there; empty where
-	// there is none.
+	// Advocate is the name and number of the advocate on call, who can be rung while a person is still there; empty
+	// where there is none.
 	Advocate string
 	// Built are the files of NHS.UK frontend; nil takes those embedded.
 	Built fs.FS

@@ -29,8 +29,8 @@ func (s *Console) referPageAt(w http.ResponseWriter, r *http.Request, status, nu
 		Problems: append(page.problems(), more...), Separate: separateWords(""), Page: page})
 }
 
-// turn leads from one page of the request to another: back with whatever was entered, on once it is complete. It is true
-// where there is nothing to turn to: the request is to be sent.
+// turn leads from one page of the request to another: back with whatever was entered, on once it is complete. It is
+// true where there is nothing to turn to: the request is to be sent.
 func (s *Console) turn(w http.ResponseWriter, r *http.Request, a *answers) (send bool, err error) {
 	from, to := referPageAsked(a.entered)
 	if from == 0 {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A professional's request, one thing a page. What was answered goes along in the form until it is sent: nothing is kept
-// before, and nothing of it stands in an address.
+// A professional's request, one thing a page. What was answered goes along in the form until it is sent: nothing is
+// kept before, and nothing of it stands in an address.
 
 // referPage is one page of the request.
 type referPage struct {
@@ -33,7 +33,8 @@ var referPages = []referPage{
 }
 
 // saidAndHow are what they said and how they said it, in one press.
-var saidAndHow = []option{{Code: "yes spoken", Words: "Yes, they said so"}, {Code: "yes written", Words: "Yes, in writing"},
+var saidAndHow = []option{{Code: "yes spoken", Words: "Yes, they said so"},
+	{Code: "yes written", Words: "Yes, in writing"},
 	{Code: "yes interpreter", Words: "Yes, through an interpreter", Hint: "Not a relative or friend."},
 	{Code: "no", Words: "No, thank you"}, {Code: "not-asked", Words: "Not asked yet"}}
 

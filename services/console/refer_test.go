@@ -234,7 +234,8 @@ func TestEveryAnswerThatMayBeChosenIsOneThatIsTaken(t *testing.T) {
 var carried = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
 
 // turned sends a page of the request with what is entered on it, and gives what goes along from the page that follows.
-func (f *fixture) turned(t *testing.T, before url.Values, entered ...string) (status int, page string, along url.Values) {
+func (f *fixture) turned(t *testing.T, before url.Values, entered ...string) (status int, page string,
+	along url.Values) {
 	t.Helper()
 	form := url.Values{}
 	for name, values := range before {
@@ -283,7 +284,8 @@ func TestARequestIsSixAnswersOneThingAPage(t *testing.T) {
 		t.Fatalf("the sixth page is %q", page)
 	}
 	_, page, along = f.turned(t, along, "told", "what-it-is")
-	for _, words := range []string{"Check your answers", "Nothing has been sent yet", "07700 900099", "Spoken", "Done"} {
+	for _, words := range []string{"Check your answers", "Nothing has been sent yet", "07700 900099", "Spoken",
+		"Done"} {
 		if !strings.Contains(page, words) {
 			t.Errorf("what is looked at once more does not say %q", words)
 		}

@@ -144,7 +144,8 @@ func TestANursesRequestTakesFewPresses(t *testing.T) {
 		}
 		n.within("a request", most)
 		sent := at.posted()[before:]
-		if len(sent) != 1 || sent[0].Who.Subject != "dev-liaison" || !strings.Contains(sent[0].Body, `"localId":"L000451"`) ||
+		if len(sent) != 1 || sent[0].Who.Subject != "dev-liaison" ||
+			!strings.Contains(sent[0].Body, `"localId":"L000451"`) ||
 			!strings.Contains(sent[0].Body, `"given":true`) {
 			t.Errorf("sent %+v", sent)
 		}
