@@ -32,6 +32,8 @@ const (
 	AttrMigration   = "footbridge.migration"    // number of a migration
 	AttrAddress     = "footbridge.address"      // what a listener is bound to
 	AttrListener    = "footbridge.listener"     // mllp, http, operations
+	AttrProvider    = "footbridge.provider"     // an identity provider's id, from the sign-in file
+	AttrRequest     = "footbridge.request"      // a request's id, as a page shows it; logs only
 	AttrRunbook     = "footbridge.runbook"      // a file in docs/runbooks
 	AttrRole        = "footbridge.role"         // a Role
 	AttrFaults      = "footbridge.faults"       // how many faults a sender's data had
@@ -78,7 +80,7 @@ var AllowedAttributes = []string{
 	AttrService, AttrJourney, AttrEventID, AttrEventType, AttrConsumer, AttrBatchSize, AttrBatchFresh, AttrEmitted,
 	AttrWriter, AttrDue, AttrTaken, AttrLag, AttrAttempt, AttrReason, AttrOutcome, AttrSender, AttrControlID,
 	AttrMessage, AttrMessageKind, AttrAckCode, AttrStepKind, AttrStream, AttrSequence, AttrMigration, AttrAddress,
-	AttrRunbook, AttrRole, AttrFaults, AttrDuration, AttrCount,
+	AttrProvider, AttrRequest, AttrRunbook, AttrRole, AttrFaults, AttrDuration, AttrCount,
 	AttrError, AttrErrorType, AttrTraceID, AttrSpanID,
 	AttrMessagingSystem, AttrMessagingDestination, AttrMessagingOperation, AttrMessagingOperationType,
 	AttrMessagingMessageID, AttrMessagingBatchCount, AttrMessagingConsumerGroup,
@@ -92,7 +94,7 @@ var AllowedAttributes = []string{
 // unbounded and a trace of a person.
 var metricNever = []string{
 	AttrJourney, AttrEventID, AttrControlID, AttrMessage, AttrMessagingMessageID, AttrSequence, AttrTraceID,
-	AttrSpanID, AttrError,
+	AttrSpanID, AttrError, AttrRequest,
 }
 
 // AllowedOnMetrics says whether a metric may carry the attribute.

@@ -63,9 +63,9 @@ type Loaded struct {
 //
 // Fields are named by the tag env (without prefix) and may have the tags help, default, required:"true" and
 // as:"hostport", as:"url" (its password is masked) or as:"oneof=a|b". Types: string, Secret, bool, int, int64,
-// float64, time.Duration, []string (comma between), and map[string]string with a name like "*_DATABASE_URL", whose
-// keys are what the star stands for, in lower case. An embedded struct is read in place; a named struct field with
-// the tag prefix:"WEB_" puts that before its fields' names.
+// float64, time.Duration, []string (comma between), and map[string]string or map[string]Secret with a name like
+// "*_DATABASE_URL", whose keys are what the star stands for, in lower case. An embedded struct is read in place; a
+// named struct field with the tag prefix:"WEB_" puts that before its fields' names.
 //
 // All that is wrong is returned together, a line each, every line saying which setting and what to use instead; the
 // error is a Usage. Missing required settings are no error after --help. The result is never nil.
@@ -204,6 +204,9 @@ func (l *Loaded) find(name string) (*setting, string) {
 	}
 	for _, s := range l.settings {
 		if s.secret() && s.name+"_FILE" == name {
+			return s, "_FILE"
+		}
+		if _, ok := star(s.name+"_FILE", name); ok && s.secret() {
 			return s, "_FILE"
 		}
 		if _, ok := star(s.name, name); ok {

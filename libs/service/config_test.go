@@ -209,3 +209,23 @@ func TestACommandsOwnFlagIsNotTakenByASettingOfItsName(t *testing.T) {
 		t.Error("it is not known which flags take a value")
 	}
 }
+
+func TestSecretsOfManyMayBeFilesAndAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	var c struct {
+		Secrets map[string]service.Secret `env:"*_SIGN_IN_SECRET"`
+	}
+	l, err := service.Load(&c, from([]string{"FOOTBRIDGE_CIS2_SIGN_IN_SECRET_FILE=/run/token",
+		"FOOTBRIDGE_OUR_TRUST_SIGN_IN_SECRET=geheim"}))
+	if err != nil || len(l.Warnings) != 0 {
+		t.Fatal(err, l.Warnings)
+	}
+	if string(c.Secrets["cis2"]) != "from-file" || string(c.Secrets["our-trust"]) != "geheim" {
+		t.Errorf("got %d secrets: %v", len(c.Secrets), c.Secrets)
+	}
+	var out strings.Builder
+	if err := l.Print(&out); err != nil || strings.Contains(out.String(), "geheim") ||
+		!strings.Contains(out.String(), "FOOTBRIDGE_OUR_TRUST_SIGN_IN_SECRET") {
+		t.Errorf("printed: %v %s", err, out.String())
+	}
+}

@@ -26,9 +26,9 @@ type setting struct {
 	failed   bool
 }
 
-var secretType = reflect.TypeFor[Secret]()
+var secretType, secretsType = reflect.TypeFor[Secret](), reflect.TypeFor[map[string]Secret]()
 
-func (s *setting) secret() bool { return s.value.Type() == secretType }
+func (s *setting) secret() bool { return s.value.Type() == secretType || s.value.Type() == secretsType }
 
 func (s *setting) flag() string { return flagName(s.name) }
 
@@ -63,7 +63,7 @@ func (s *setting) take(given, name, suffix, value string, from Sources) error {
 		value = strings.TrimRight(string(content), "\r\n")
 	}
 	if s.value.Kind() == reflect.Map {
-		return s.setKey(given, name, value)
+		return s.setKey(given, strings.TrimSuffix(name, suffix), value)
 	}
 	return s.set(value, given)
 }
@@ -77,7 +77,7 @@ func (s *setting) setKey(given, name, value string) error {
 	if s.value.IsNil() {
 		s.value.Set(reflect.MakeMap(s.value.Type()))
 	}
-	s.value.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(value))
+	s.value.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(value).Convert(s.value.Type().Elem()))
 	s.origins[key] = given
 	return nil
 }

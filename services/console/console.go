@@ -56,8 +56,10 @@ type Config struct {
 	Verifier *principal.Verifier
 	// Signer forwards that to the other services, with the console's own key.
 	Signer *principal.Signer
-	// SignIn lets people choose who they are, in development; nil where an identity provider says so.
+	// SignIn lets people choose who they are, in development; nil elsewhere.
 	SignIn *SignIn
+	// Ways are the identity providers by which staff sign in.
+	Ways []Way
 	// Traces are shown to operators; nil where traces are kept elsewhere.
 	Traces Traces
 	// Partners may be named in a yes; none leaves it open to which organisation it was said.
@@ -98,6 +100,12 @@ func (f TracesFunc) Waterfall(ctx context.Context, journey string) ([]telemetry.
 // The gateway signs in whoever was chosen.
 type SignIn struct {
 	Choices []Choice
+}
+
+// Way is an identity provider as the sign-in page offers it; the gateway leads there.
+type Way struct {
+	// ID stands in its address; Name is what people call it.
+	ID, Name string
 }
 
 // Choice is one principal of the sign-in page, in words.

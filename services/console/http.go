@@ -189,12 +189,19 @@ type signInView struct {
 	Next    string
 	Because string // why somebody who was signed in is asked again
 	Open    bool   // there is somebody to choose
+	Ways    []Way
+	By      Way // where somebody who has signed out here is signed in still
 }
 
 // showSignIn asks who is there; why somebody is asked again, and what was wrong with the choice, come from the gateway.
 func (s *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	asked := r.URL.Query()
-	page := signInView{Next: asked.Get("next"), Because: becauseWords[asked.Get("because")]}
+	page := signInView{Next: asked.Get("next"), Because: becauseWords[asked.Get("because")], Ways: s.config.Ways}
+	for _, way := range s.config.Ways {
+		if way.ID == asked.Get("by") {
+			page.By = way
+		}
+	}
 	var problems []problemView
 	if s.config.SignIn != nil {
 		page.Choices, page.Open = s.config.SignIn.Choices, true
@@ -210,6 +217,8 @@ var becauseWords = map[string]string{
 	"signed-out": "You have signed out. What was recorded before is kept.",
 	"session-idle": "You were signed out because nothing was done for 30 minutes, so that nobody else acts in your " +
 		"name. What was recorded before is kept.",
+	"not-vouched": "The service by which you signed in does not say any more that you are this, so we ask you to sign " +
+		"in again. If that does not help, ask whoever gives out access. What was recorded before is kept.",
 	"session-over": "You have been signed in for 12 hours, so we ask you to sign in again. What was recorded before " +
 		"is kept.",
 }

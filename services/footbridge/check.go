@@ -46,6 +46,9 @@ func (c *Config) check(names ...string) error {
 	if runs(schemas.Intake) {
 		wrong = append(wrong, c.checkKEK(), c.checkTokens())
 	}
+	if runs(schemas.Gateway) || runs(schemas.Console) {
+		wrong = append(wrong, c.checkSignIn())
+	}
 	if runs(schemas.Bridging) {
 		sender, err := c.notifier(nil)
 		wrong = append(wrong, err)

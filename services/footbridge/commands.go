@@ -17,7 +17,7 @@ type commandLine struct {
 		demoFlags
 	} `cmd:"" group:"run" help:"One sample discharge from the hospital's message to the offer, then the console."`
 	Dev struct {
-		serveFlags
+		devFlags
 	} `cmd:"" group:"run" help:"All services in one process, with NATS and PostgreSQL of its own."`
 	Serve struct {
 		serveFlags
@@ -113,6 +113,11 @@ type commandLine struct {
 	Doctor struct {
 		doctorFlags
 	} `cmd:"" group:"look" help:"Check configuration, connections, streams, schemas and clock, and say what to do."`
+	SignIn struct {
+		Check struct {
+			signInFlags
+		} `cmd:"" help:"Show whom a set of claims would make somebody, and why, or why nobody; signs nobody in."`
+	} `cmd:"" name:"sign-in" group:"look" help:"Who staff become by their identity provider's claims."`
 	Ready   struct{} `cmd:"" group:"look" help:"End with 0 when the process that this configuration describes is ready: for a container's health check."`
 	Version struct {
 		plainFlags
@@ -236,6 +241,7 @@ func actions() map[string]action {
 		"deadletters redrive": {sub(deadLetters, "redrive"), "footbridge deadletters redrive"},
 		"deadletters dismiss": {sub(deadLetters, "dismiss"), "footbridge deadletters dismiss ID"},
 		"doctor":              {doctor, "footbridge doctor --only intake"},
+		"sign-in check":       {checkClaims, "footbridge sign-in check --file sign-in.yaml --claims claims.json"},
 		"ready":               {ready, "footbridge ready --ops-addr 127.0.0.1:9090"},
 		"version":             {version, "footbridge version --json"},
 		"thresholds check":    {checkFacts, `echo '{"age": 34}' | footbridge thresholds check --facts -`},

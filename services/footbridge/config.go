@@ -50,6 +50,7 @@ type Config struct {
 	Addrs        addrs
 	MLLPResult   mllpResult
 	HTTPResult   httpResult
+	SignIn       signInSettings
 	Shared       []string       `env:"SHARED_ADDRESSES" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of load balancers and proxies of yours: limits of one address do not hold for them, and X-Forwarded-For from them is believed"`
 	OutwardAllow []string       `env:"OUTWARD_ALLOW" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of your own that directories and links may lead to; all that is not public is refused otherwise"`
 	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
@@ -83,6 +84,7 @@ type Config struct {
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
 	development bool        // fixed principals
+	madeUp      *madeUp     // the identity provider of dev --oidc
 	quiet       bool        // only what needs attention is logged
 	clock       clock.Clock // in the place of the machine's: the demo tells of days gone by
 }

@@ -453,7 +453,10 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 	if cfg.Partners, err = p.partnerNames(); err != nil {
 		return err
 	}
-	if p.cfg.development {
+	if cfg.Ways, err = p.cfg.ways(); err != nil {
+		return err
+	}
+	if p.cfg.development && len(cfg.Ways) == 0 {
 		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(cfg.Partners...)}
 	}
 	if p.spans != nil {
@@ -496,6 +499,11 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	if p.sessions, err = gateway.NewSessions(pool, p.clock, p.cfg.secureCookies()); err != nil {
 		return err
 	}
+	providers, err := p.staffSignIn()
+	if err != nil {
+		return err
+	}
+	p.sessions.From(providers)
 	source, err := p.principals()
 	if err != nil {
 		return err
@@ -518,7 +526,7 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	g, err := gateway.New(gateway.Config{
-		Sessions: p.sessions, SignIn: signIn, Workers: named,
+		Sessions: p.sessions, SignIn: signIn, Workers: named, Providers: providers,
 		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in",
 		GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
@@ -532,12 +540,20 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	}
 	h.Ready()
 	if named != nil {
-		mailing, stop := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		go func() { defer close(ended); _ = named.Run(mailing) }()
-		defer func() { stop(); <-ended }()
+		defer beside(ctx, func(ctx context.Context) { _ = named.Run(ctx) })()
+	}
+	if providers != nil {
+		defer beside(ctx, func(ctx context.Context) { _ = providers.Run(ctx, h.Note) })()
 	}
 	return p.serveHTTP(ctx, schemas.Gateway, g.Handler(), listener)
+}
+
+// beside runs something beside what is served; what it returns stops it and waits.
+func beside(ctx context.Context, run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); run(ctx) }()
+	return func() { cancel(); <-ended }
 }
 
 // workers are the named workers of partners, whose mails delivery sends; nil, with a warning, where the key that wraps
@@ -558,8 +574,8 @@ func (p *process) workers(pool *pgxpool.Pool, mails http.Handler, signer *princi
 
 // signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.
 func (p *process) signIn() (func(string) (principal.Principal, bool), error) {
-	if !p.cfg.development {
-		return nil, nil
+	if ways, err := p.cfg.ways(); !p.cfg.development || len(ways) > 0 || err != nil {
+		return nil, err
 	}
 	partners, err := p.partnerNames()
 	if err != nil {

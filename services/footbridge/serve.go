@@ -34,6 +34,12 @@ type serveFlags struct {
 	Only []string `env:"ONLY" placeholder:"SERVICE,…" help:"the services this process runs, comma between; empty: all"`
 }
 
+type devFlags struct {
+	serveFlags
+	OIDC     bool   `env:"OIDC" help:"have people sign in by an identity provider with made-up people, which runs in the process, instead of choosing who they are"`
+	OIDCAddr string `env:"OIDC_ADDR" placeholder:"HOST:PORT" default:"127.0.0.1:8089" as:"hostport" help:"where that provider listens"`
+}
+
 // serve runs services against the configured NATS and PostgreSQL.
 func serve(ctx context.Context, args []string) error {
 	o, err := loadAlone[serveFlags](args)
@@ -130,7 +136,7 @@ func (c *Config) watches(names []string) (watches bool, why string) {
 
 // dev runs all services with an embedded NATS and a private PostgreSQL.
 func dev(ctx context.Context, args []string) error {
-	o, err := loadAlone[serveFlags](args)
+	o, err := loadAlone[devFlags](args)
 	if err != nil {
 		return shown(err)
 	}
@@ -139,6 +145,11 @@ func dev(ctx context.Context, args []string) error {
 		return err
 	}
 	o.development, o.LogText = true, true
+	if o.Own.OIDC {
+		if err := o.makeUp(ctx, o.Own.OIDCAddr); err != nil {
+			return err
+		}
+	}
 	if err := cmp.Or(o.check(names...), o.checkFree(ctx, names...)); err != nil {
 		return err
 	}
@@ -146,6 +157,11 @@ func dev(ctx context.Context, args []string) error {
 		return err
 	}
 	return run(ctx, &o.Config, names, func(p *process) {
+		if o.madeUp != nil {
+			p.runner.Add("identity provider", func(ctx context.Context, h *service.Health) error {
+				return o.madeUp.run(ctx, h, o.outside())
+			})
+		}
 		p.runner.Add("welcome", func(ctx context.Context, h *service.Health) error {
 			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   "+
 				"http://%s\n  state        %s\n%sCtrl-C stops it; what it knows is kept.\n\n",

@@ -288,6 +288,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},
 		{"mail", c.checkMailSent},
+		{"sign-in of staff", c.checkProviders},
 		{"broker and streams", func(ctx context.Context) (string, error) { return c.checkBroker(ctx, only) }},
 	} {
 		f := finding{Check: one.what, OK: true}

@@ -41,6 +41,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/gateway/signin"
 	"footbridge/services/gateway/workers"
 )
 
@@ -62,6 +63,8 @@ type Config struct {
 	Sessions *Sessions
 	// Workers are the named workers of partners, who sign in here; nil where they cannot. They need Sessions.
 	Workers *workers.Workers
+	// Providers are those by which staff sign in; nil where they cannot. They need Sessions, which take their word too.
+	Providers *signin.SignIn
 	// SignIn says who a choice of the sign-in page is, in development; nil where nobody can choose who they are.
 	SignIn func(choice string) (principal.Principal, bool)
 	// SignInPath is where a browser without a session is sent; empty sends it nowhere.
@@ -221,6 +224,13 @@ func (g *Gateway) register() error {
 		"POST /sign-in/keys":             g.forWorkers(g.changeKeys),
 		"GET /sign-in/authenticator.png": g.forWorkers(g.showSecret),
 
+		"GET /sign-in/with/{provider}":   g.forProviders(g.toProvider),
+		"GET /sign-in/from/{provider}":   g.forProviders(g.fromProvider),
+		"GET /sign-in/role":              g.forProviders(g.showRoles),
+		"POST /sign-in/role":             g.forProviders(g.takeRole),
+		"GET /sign-in/leave/{provider}":  g.forProviders(g.leaveProvider),
+		"POST /sign-in/ended/{provider}": g.forProviders(g.endedThere),
+
 		"GET /partners/{id}/workers":                    g.showWorkers,
 		"POST /partners/{id}/workers":                   g.changeWorkers,
 		"GET /api/partners/{id}/workers":                g.listWorkers,
@@ -229,7 +239,7 @@ func (g *Gateway) register() error {
 		"POST /api/partners/{id}/workers/{worker}/mail": g.changeMail,
 		"POST /api/partners/{id}/workers/{worker}/end":  g.endWorker,
 	}
-	all := slices.Concat(schemas.Routes(), signingRoutes, g.config.Pages)
+	all := slices.Concat(schemas.Routes(), signingRoutes, providerRoutes, g.config.Pages)
 	for _, route := range all {
 		if route.Service != schemas.Gateway {
 			handlers[route.Mux()] = g.pass(route)

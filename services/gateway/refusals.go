@@ -29,6 +29,11 @@ var (
 	shiftOver = kind{"session-over", "You have been signed in for 12 hours",
 		"After that time you are asked to sign in again. Nothing was done now, and what was recorded before is kept. " +
 			"Sign in and send it again.", http.StatusUnauthorized}
+	notVouched = kind{"not-vouched", "Please sign in again",
+		"The service by which you signed in does not say any more that you are this, so nothing was done. Sign in " +
+			"again; " +
+			"if that does not help, ask whoever gives out access. What was recorded before is kept.",
+		http.StatusUnauthorized}
 	cannotSay = kind{"sign-in-unavailable", "We cannot look up who is signed in just now",
 		"Nothing you did is wrong, and nothing was done. Please try again in a minute. You are still signed in.",
 		http.StatusServiceUnavailable}
@@ -66,6 +71,8 @@ func whoIsMissing(err error, form bool) kind {
 		return idleTooLong
 	case errors.Is(err, errSessionOver):
 		return shiftOver
+	case errors.Is(err, errNotVouched):
+		return notVouched
 	case form && (errors.Is(err, principal.ErrNone) || errors.Is(err, errSessionUnknown)):
 		return notSignedIn
 	}

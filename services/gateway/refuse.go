@@ -46,7 +46,7 @@ func signIn(path string, r *http.Request, why *httpx.Problem) string {
 	if r.URL.Path != "/" {
 		query.Set("next", r.URL.RequestURI())
 	}
-	for _, k := range []kind{signedOut, idleTooLong, shiftOver} {
+	for _, k := range []kind{signedOut, idleTooLong, shiftOver, notVouched} {
 		if why.Type == problemPrefix+k.name {
 			query.Set("because", k.name)
 		}

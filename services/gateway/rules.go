@@ -90,7 +90,7 @@ func holds(s session, found bool, now time.Time) error {
 	switch {
 	case !found:
 		return errSessionUnknown
-	case s.EndedAt != nil:
+	case s.EndedAt != nil, s.SignedOut:
 		return errSessionEnded
 	case !now.Before(s.EndsAt):
 		return errSessionOver

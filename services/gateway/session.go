@@ -14,6 +14,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
+	"footbridge/services/gateway/signin"
 )
 
 const (
@@ -34,7 +35,9 @@ var (
 	errSessionUnknown = fmt.Errorf("no such session: %w", principal.ErrRefused)
 	errSessionEnded   = fmt.Errorf("the session was ended by signing out: %w", principal.ErrRefused)
 	errSessionIdle    = fmt.Errorf("nothing was done for too long: %w", principal.ErrRefused)
-	errSessionOver    = fmt.Errorf("the session has lasted its time: %w", principal.ErrRefused)
+	errNotVouched     = fmt.Errorf("the provider or the mapping does not say any more who this is: %w",
+		principal.ErrRefused)
+	errSessionOver = fmt.Errorf("the session has lasted its time: %w", principal.ErrRefused)
 )
 
 // Sessions say who is signed in. They are rows of the gateway's schema, so that signing out ends one here and not in
@@ -45,6 +48,19 @@ type Sessions struct {
 	clock  clock.Clock
 	secure bool
 	name   string
+	signIn *signin.SignIn // whose providers vouch for those who came in by one; nil: nobody does
+}
+
+// vouched is how somebody came in whom a provider vouches for; the zero value is anybody else.
+type vouched struct {
+	signin.Person
+	renew []byte // sealed
+}
+
+// From takes the word of identity providers for sessions that began by one.
+func (s *Sessions) From(signIn *signin.SignIn) *Sessions {
+	s.signIn = signIn
+	return s
 }
 
 // NewSessions makes sessions in the gateway's database. secure is true where the listener, or the proxy before it,
@@ -63,7 +79,7 @@ func NewSessions(pool *pgxpool.Pool, c clock.Clock, secure bool) (*Sessions, err
 // Begin signs somebody in, for 12 hours at most. The id is always a new one, whatever the browser came with; a session
 // that it had is ended.
 func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, p principal.Principal) error {
-	cookie, err := s.beginIn(r, s.pool, p)
+	cookie, err := s.beginIn(r, s.pool, p, nil)
 	if err != nil {
 		return err
 	}
@@ -72,16 +88,25 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, p principal.Pri
 }
 
 // beginIn is Begin in a database or a transaction of the caller's; the cookie is to be given to the browser once that
-// is committed.
-func (s *Sessions) beginIn(r *http.Request, db beginner, p principal.Principal) (*http.Cookie, error) {
+// is committed. by is the person whom a provider vouches for; nil: none does.
+func (s *Sessions) beginIn(r *http.Request, db beginner, p principal.Principal, by *signin.Person) (*http.Cookie,
+	error) {
 	if !p.Valid() {
 		return nil, errors.New("beginning a session: organisation, role and subject must all be given")
 	}
 	id := make([]byte, sessionID)
 	_, _ = rand.Read(id) // never fails
 	value, now := base64.RawURLEncoding.EncodeToString(id), s.clock.Now()
+	var from vouched
+	if by != nil {
+		from.Person = *by
+		var err error
+		if from.renew, err = sealUnder(value, []byte(by.Renew)); err != nil {
+			return nil, fmt.Errorf("beginning a session: %w", err)
+		}
+	}
 	if err := beginSession(r.Context(), db, hashOf(value), hashOf(s.valueOf(r)), clock.NewRandomID(),
-		deviceOf(r.UserAgent()), p, now, now.Add(sessionLasts), now.Add(-sessionKept)); err != nil {
+		deviceOf(r.UserAgent()), p, from, now, now.Add(sessionLasts), now.Add(-sessionKept)); err != nil {
 		return nil, fmt.Errorf("beginning a session: %w", err)
 	}
 	return s.cookie(value, int(sessionLasts.Seconds())), nil
@@ -97,6 +122,16 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.SetCookie(w, s.cookie("", -1))
 	return nil
+}
+
+// providerOf is by which provider the session of a browser began; empty: by none.
+func (s *Sessions) providerOf(r *http.Request) (string, error) {
+	value := s.valueOf(r)
+	if value == "" {
+		return "", nil
+	}
+	in, _, err := sessionOf(r.Context(), s.pool, hashOf(value))
+	return in.Provider, err
 }
 
 // EndAll ends every session of whoever p is, on every device, and says how many those were.
@@ -170,6 +205,11 @@ func (s *Sessions) read(ctx context.Context, value string) (principal.Principal,
 	if now.Sub(in.SeenAt) >= sessionTouched {
 		if err := touchSession(ctx, s.pool, hash, now); err != nil {
 			return principal.Principal{}, fmt.Errorf("reading a session: %w", err)
+		}
+	}
+	if in.Provider != "" {
+		if err := s.stillVouched(ctx, hash, value, in, now); err != nil {
+			return principal.Principal{}, err
 		}
 	}
 	return in.principal(), nil

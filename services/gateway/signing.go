@@ -52,7 +52,7 @@ var managing = []schemas.Role{schemas.Navigator, schemas.Partner}
 
 // signedInRoles are those who can be signed in with a browser.
 var signedInRoles = []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff,
-	schemas.YoungPeoplesClinician, schemas.Partner,
+	schemas.YoungPeoplesClinician, schemas.Caller, schemas.Partner,
 	schemas.Operator, schemas.Commissioner, schemas.Person}
 
 // signIn begins a session of whoever was chosen. A session that the browser came with ends.
@@ -80,7 +80,15 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // signOut ends the session of this browser. Where that could not be stored it is not said to be done.
 func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
+	next := "/sign-in"
 	if g.config.Sessions != nil {
+		by, err := g.config.Sessions.providerOf(r)
+		if err != nil {
+			return cannotSay.problem(err)
+		}
+		if by != "" && g.config.Providers != nil && g.config.Providers.LeaveTo(r.Context(), by) != "" {
+			next += "?" + url.Values{"because": {signedOut.name}, "by": {by}}.Encode()
+		}
 		if err := g.config.Sessions.End(w, r); err != nil {
 			return cannotSay.problem(err)
 		}
@@ -91,7 +99,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 		}
 		http.SetCookie(w, g.pending("", -time.Second))
 	}
-	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
 

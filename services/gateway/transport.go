@@ -19,3 +19,27 @@ func Transport() *http.Transport {
 		DisableCompression:    true, // what a service compressed goes on as it is
 	}
 }
+
+// mostOfProvider is how much of an answer of an identity provider is read, in bytes.
+const mostOfProvider = 1 << 20
+
+// ProviderClient reaches the identity providers that the operator has named, by the proxy of the environment where
+// there is one. It follows no redirects: what a provider says is at the address that was configured.
+func ProviderClient() *http.Client {
+	transport := Transport()
+	transport.Proxy, transport.DisableCompression = http.ProxyFromEnvironment, false
+	return &http.Client{Timeout: 10 * time.Second, Transport: bounded{transport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// bounded reads no more of an answer than a provider has to say.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.next.RoundTrip(r)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, mostOfProvider)
+	}
+	return answer, err
+}

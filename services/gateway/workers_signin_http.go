@@ -159,7 +159,7 @@ func (g *Gateway) second(w http.ResponseWriter, r *http.Request, status int, wro
 func (g *Gateway) takeSecond(w http.ResponseWriter, r *http.Request) error {
 	var session *http.Cookie
 	begin := func(tx pgx.Tx, p principal.Principal) (err error) {
-		session, err = g.config.Sessions.beginIn(r, tx, p)
+		session, err = g.config.Sessions.beginIn(r, tx, p, nil)
 		return err
 	}
 	prove := func() (bool, error) {

@@ -155,6 +155,8 @@ func commands(t *Tree) []Finding {
 const commandsFile = "services/footbridge/commands.go"
 
 // programCommands are the commands of the program: the fields of commandLine, by the name that is typed.
+var commandName = regexp.MustCompile(` name:"([a-z-]+)"`)
+
 func (t *Tree) programCommands() map[string]bool {
 	ours := map[string]bool{"help": true}
 	file := t.gos[commandsFile]
@@ -169,6 +171,9 @@ func (t *Tree) programCommands() map[string]bool {
 		for _, field := range spec.Type.(*ast.StructType).Fields.List {
 			for _, name := range field.Names {
 				ours[strings.ToLower(name.Name)] = true
+			}
+			if named := commandName.FindStringSubmatch(field.Tag.Value); named != nil {
+				ours[named[1]] = true
 			}
 		}
 		return false

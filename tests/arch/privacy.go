@@ -129,6 +129,7 @@ var answering = regexp.MustCompile(`(^|_)(http|commands|transitions)\.go$`)
 // mayReadForNobody are reads that a request leads to and that nobody's organisation narrows, with their reason.
 var mayReadForNobody = map[string]string{
 	"gateway.sessionOf":    "finds who is asking at all: by the hash of what the browser holds, one row and no other",
+	"gateway.personOf":     "the same, for a browser that came back from an identity provider",
 	"gateway.lockPending":  "the same, for a browser between its link and its second factor",
 	"gateway.lockWorker":   "the worker whose sign-in that is, and nobody else",
 	"gateway.passkeysOf":   "that worker's own keys; or those of one that lockWorkerOf or workersOf has read",
