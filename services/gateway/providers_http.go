@@ -300,9 +300,8 @@ func (g *Gateway) nobodyHere(w http.ResponseWriter, r *http.Request, provider st
 
 // notSignedIn says why somebody did not come in.
 func (g *Gateway) notSignedIn(w http.ResponseWriter, r *http.Request, provider string, err error) error {
-	g.config.Log.WarnContext(r.Context(), "a sign-in by an identity provider did not succeed", schemas.AttrProvider,
-		provider,
-		schemas.AttrRequest, httpx.RequestID(r.Context()), schemas.AttrError, err)
+	g.config.Log.WarnContext(r.Context(), "a sign-in by an identity provider did not succeed",
+		schemas.AttrProvider, provider, schemas.AttrRequest, httpx.RequestID(r.Context()), schemas.AttrError, err)
 	v := signInView{Number: httpx.RequestID(r.Context()), Provider: provider, Ask: g.config.Providers.Mapping().Ask}
 	switch {
 	case errors.Is(err, signin.ErrUnknownProvider):
