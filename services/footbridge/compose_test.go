@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -102,6 +103,11 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 		}
 		if ours[name] {
 			isConfiguration(t, name, s.Environment)
+		}
+	}
+	for _, w := range (&Config{}).wrappings() {
+		if s := file.Services[w.Service]; !slices.Contains(s.Secrets, filepath.Base(w.Path)) {
+			t.Errorf("%s has no %s: %v", w.Service, filepath.Base(w.Path), s.Secrets)
 		}
 	}
 	asks := file.Services["collector-health"].Healthcheck["test"]

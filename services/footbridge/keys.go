@@ -25,7 +25,6 @@ import (
 	"footbridge/libs/service"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
-	"footbridge/services/intake"
 )
 
 // An installation has one key file for each service (and one for the owner of the streams, the sentinel and the
@@ -37,16 +36,6 @@ import (
 // formerSecret is the file from which earlier versions made every password and key. Nothing follows from it any more,
 // save that names made with it stay as they are.
 func (c *Config) formerSecret() string { return filepath.Join(c.StateDir, "secret") }
-
-func (c *Config) kekFile() string {
-	return orElse(c.KEKFile, filepath.Join(c.StateDir, "kek"))
-}
-
-// workersKEKFile is the key that wraps the keys of partners' workers, for the gateway alone.
-func (c *Config) workersKEKFile() string { return filepath.Join(c.keysFolder(), "workers.kek") }
-
-// deliveryKEKFile is the key that wraps the keys of partners' endpoints, for delivery alone.
-func (c *Config) deliveryKEKFile() string { return filepath.Join(c.keysFolder(), "delivery.kek") }
 
 func (c *Config) keysFolder() string { return orElse(c.Keys, filepath.Join(c.StateDir, "keys")) }
 
@@ -82,10 +71,7 @@ func (c *Config) makeKeys() error {
 	if _, err = c.keyring().Make(opaque, holders(c.development)...); err != nil {
 		return err
 	}
-	_, err = vault.OpenOrCreateFile(c.kekFile())
-	_, forWorkers := vault.OpenOrCreateFile(c.workersKEKFile())
-	_, forEndpoints := vault.OpenOrCreateFile(c.deliveryKEKFile())
-	return errors.Join(err, forWorkers, forEndpoints)
+	return c.makeWrappings(func(wrapping) {})
 }
 
 // formerOpaque is the value from which an earlier version made the names of partners; nil in a new installation.
@@ -322,7 +308,7 @@ func keys(ctx context.Context, args []string) error {
 		return o.listKeys(o.Own.JSON)
 	case "rotate":
 		if len(rest) == 1 {
-			return o.rotateKEK()
+			return o.rotateKEKs()
 		}
 		return o.rotateKeys(rest[1:])
 	case "retire":
@@ -348,26 +334,11 @@ func (c *Config) newKeys() error {
 	for _, name := range made {
 		fmt.Printf("made the key file %s (mode 0600)\n", c.keyring().Path(name))
 	}
-	if _, err := os.Stat(c.kekFile()); errors.Is(err, fs.ErrNotExist) {
-		if err := vault.CreateFile(c.kekFile()); err != nil {
-			return err
-		}
-		fmt.Printf("made the key that wraps keys %s (mode 0600), for intake alone. Keep a copy apart from the "+
-			"database's backups\n", c.kekFile())
-	}
-	if _, err := os.Stat(c.workersKEKFile()); errors.Is(err, fs.ErrNotExist) {
-		if err := vault.CreateFile(c.workersKEKFile()); err != nil {
-			return err
-		}
-		fmt.Printf("made the key that wraps the keys of partners' workers %s (mode 0600), for gateway alone. Keep a "+
-			"copy apart from the database's backups\n", c.workersKEKFile())
-	}
-	if _, err := os.Stat(c.deliveryKEKFile()); errors.Is(err, fs.ErrNotExist) {
-		if err := vault.CreateFile(c.deliveryKEKFile()); err != nil {
-			return err
-		}
-		fmt.Printf("made the key that wraps the keys of partners' endpoints %s (mode 0600), for delivery alone. Keep "+
-			"a copy apart from the database's backups\n", c.deliveryKEKFile())
+	if err := c.makeWrappings(func(w wrapping) {
+		fmt.Printf("made the key that wraps the keys of %s %s (mode 0600), for %s alone. Keep a copy apart from the "+
+			"database's backups\n", w.Whose, w.Path, w.Service)
+	}); err != nil {
+		return err
 	}
 	fmt.Printf("%s is for every process; each key file is for its own service alone (footbridge doctor --only "+
 		"SERVICE says which). What was there is as it was.\n", c.keyring().ListPath())
@@ -458,59 +429,17 @@ func makeSecretFile(path, what string, make func(string) error, then string) err
 	return nil
 }
 
-// rotateKEK adds a new KEK to the key file. The older ones stay in it: stored keys and backups are read with them.
-func (c *Config) rotateKEK() error {
-	path := c.kekFile()
-	if err := vault.RotateFile(path); err != nil {
-		return err
-	}
-	fmt.Printf("%s has a new key, which wraps from now on; the older ones stay in it for reading\n"+
-		"Next: give the file to every process of intake that has a copy, and keep a copy of it; then footbridge keys "+
-		"rewrap.\n", path)
-	return nil
-}
-
-// rewrapKeys wraps stored keys under the newest KEK while services run.
-func (c *Config) rewrapKeys(ctx context.Context, asJSON bool) error {
-	v, err := c.openVault()
-	if err != nil {
-		return err
-	}
-	pool, err := c.openDatabase(ctx, schemas.Intake, 2)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	done := map[string]int64{}
-	err = intake.Rewrap(ctx, pool, v, func(table string, n, of int64) {
-		done[table] = n
-		if !asJSON {
-			fmt.Printf("%s: %d of %d wrapped anew\n", table, n, of)
-		}
-	})
-	if asJSON {
-		err = errors.Join(err, printJSON(done))
-	}
-	return err
-}
-
 // checkKeyFiles is doctor's look at the key files: which a process of these services needs, whether they are there, and
 // whether it has more than that.
 func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 	files, also := c.needed(names), ""
-	if slices.Contains(names, schemas.Intake) {
-		also = " and " + c.kekFile()
-	}
-	if slices.Contains(names, schemas.Gateway) {
-		also += ", " + c.workersKEKFile()
-		if _, missing := os.Stat(c.workersKEKFile()); missing != nil {
-			also += " (not there: partners' workers cannot sign in; footbridge keys new makes it)"
+	for _, w := range c.wrappings() {
+		if !slices.Contains(names, w.Service) {
+			continue
 		}
-	}
-	if slices.Contains(names, schemas.Delivery) {
-		also += ", " + c.deliveryKEKFile()
-		if _, missing := os.Stat(c.deliveryKEKFile()); missing != nil {
-			also += " (not there: nothing is sent to partners' endpoints; footbridge keys new makes it)"
+		also += ", " + w.Path
+		if w.Without != "" && !w.there() {
+			also += " (not there: " + w.Without + "; footbridge keys new makes it)"
 		}
 	}
 	note = fmt.Sprintf("this process needs %s, %s%s", keyring.ListFile, strings.Join(files, ".key, ")+".key", also)
@@ -531,27 +460,4 @@ func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 			"backups, or remove it"
 	}
 	return note, nil
-}
-
-// checkVault is doctor's look at the key file: whether it opens what the database holds, and what is left to wrap
-// again.
-func (c *Config) checkVault(ctx context.Context) (note string, err error) {
-	v, err := c.openVault()
-	if err != nil {
-		return "", err
-	}
-	pool, err := c.openDatabase(ctx, schemas.Intake, 1)
-	if err != nil {
-		return "", err
-	}
-	defer pool.Close()
-	tables, err := intake.CheckKeys(ctx, pool, v)
-	var older int64
-	for _, table := range tables {
-		older += table.Older
-	}
-	if err == nil && older > 0 {
-		note = fmt.Sprintf("%d stored keys are wrapped under an older key: footbridge keys rewrap", older)
-	}
-	return note, err
 }

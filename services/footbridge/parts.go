@@ -242,7 +242,7 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Vault, err = vault.OpenFile(p.cfg.deliveryKEKFile()); errors.Is(err, fs.ErrNotExist) {
+	if cfg.Vault, err = vault.OpenFile(p.cfg.wrappingOf(delivery.Name).Path); errors.Is(err, fs.ErrNotExist) {
 		cfg.Log.Warn("nothing is sent to partners' endpoints: the key that wraps theirs is not there")
 	} else if err != nil {
 		return err
@@ -560,7 +560,7 @@ func beside(ctx context.Context, run func(context.Context)) (stop func()) {
 // theirs is not there.
 func (p *process) workers(pool *pgxpool.Pool, mails http.Handler, signer *principal.Signer) (*workers.Workers, error) {
 	log := p.telemetry[schemas.Gateway].Log
-	seal, err := vault.OpenFile(p.cfg.workersKEKFile())
+	seal, err := vault.OpenFile(p.cfg.wrappingOf(schemas.Gateway).Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		log.Warn("partners' workers cannot sign in: the key that wraps theirs is not there")
 		return nil, nil

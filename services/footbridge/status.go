@@ -283,7 +283,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"senders' profiles", plain(func(context.Context) error { _, err := c.loadProfiles(); return err })},
 		{"key files", func(context.Context) (string, error) { return c.checkKeyFiles(only) }},
 		{"databases and schema versions", plain(c.checkDatabases)},
-		{"key that wraps keys", c.checkVault},
+		{"key that wraps keys", c.checkVaults},
 		{"where messages come from", c.checkFacilities},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},

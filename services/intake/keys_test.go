@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"footbridge/libs/clock"
 	"footbridge/libs/vault"
+	"footbridge/libs/wrapped"
 )
 
 func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
@@ -17,14 +20,14 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 	}
 	pool := s.db.Pool(Name)
 	owners := map[string]bool{}
-	for range 2*KeysAtOnce + 1 {
+	for range 2*wrapped.AtOnce + 1 {
 		owner := clock.NewRandomID()
-		_, wrapped, err := before.NewKey(owner)
+		_, sealed, err := before.NewKey(owner)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := pool.Exec(t.Context(), `insert into person_key (person, wrapped) values ($1, $2)`, owner,
-			wrapped); err != nil {
+			sealed); err != nil {
 			t.Fatal(err)
 		}
 		owners[owner] = true
@@ -37,8 +40,8 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := ""
-	err = Rewrap(t.Context(), pool, after, func(table string, done, _ int64) {
-		if table != "person_key" || done != KeysAtOnce {
+	err = wrapped.Rewrap(t.Context(), pool, after, func(table string, done, _ int64) {
+		if table != "person_key" || done != wrapped.AtOnce {
 			return
 		}
 		// Between two batches, somebody is erased whose key is not wrapped again yet.
@@ -46,44 +49,29 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 			order by person desc limit 1) returning person::text`).Scan(&last); err != nil {
 			t.Error(err)
 		}
-	})
+	}, KeyTables...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	delete(owners, last)
-	stored, err := olderKeys(t.Context(), pool, "person_key", []byte{0}, beforeAllKeys, 10_000) // all of them
-	if err != nil || len(stored) != len(owners) {
-		t.Fatalf("%d keys of %d, %v", len(stored), len(owners), err)
+	stored, err := pool.Query(t.Context(), `select person::text, wrapped from person_key`)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, one := range stored {
-		if _, err := after.Unwrap(one.owner, one.wrapped); err != nil ||
-			!bytes.HasPrefix(one.wrapped, after.Prefix()) || !owners[one.owner] {
-			t.Fatalf("a key is not wrapped anew: %v", err)
+	found := 0
+	var owner string
+	var key []byte
+	if _, err := pgx.ForEachRow(stored, []any{&owner, &key}, func() error {
+		found++
+		if _, err := after.Unwrap(owner, key); err != nil || !bytes.HasPrefix(key, after.Prefix()) || !owners[owner] {
+			t.Errorf("a key is not wrapped again: %v", err)
 		}
+		return nil
+	}); err != nil || found != len(owners) {
+		t.Fatalf("%d keys of %d, %v", found, len(owners), err)
 	}
-	tables, err := CheckKeys(t.Context(), pool, after)
+	tables, err := wrapped.Check(t.Context(), pool, after, KeyTables...)
 	if err != nil || tables[0].Keys != int64(len(owners)) || tables[0].Older != 0 {
 		t.Errorf("checked: %+v, %v", tables, err)
-	}
-}
-
-func TestAKeySeenByRewrapAndErasedMeanwhileIsNotBroughtBack(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	keys, err := vault.OpenOrCreateFile(s.kek)
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := clock.NewRandomID()
-	_, wrapped, err := keys.NewKey(owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := s.db.Pool(Name)
-	if err := rewrapBatch(t.Context(), pool, keys, "person_key", []wrappedKey{{owner, wrapped}}); err != nil {
-		t.Fatal(err)
-	}
-	if counted, err := countKeys(t.Context(), pool, "person_key", keys.Prefix()); err != nil || counted.Keys != 0 {
-		t.Errorf("%+v, %v", counted, err)
 	}
 }

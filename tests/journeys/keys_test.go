@@ -13,9 +13,11 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/clock"
 	"footbridge/libs/keyring"
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
+	"footbridge/libs/vault"
 	"footbridge/schemas"
 	"footbridge/tests/system"
 )
@@ -134,6 +136,49 @@ func TestDoctorSaysWhichKeysOthersMayRead(t *testing.T) {
 			!oneLineSays(out, []string{path, "chmod 600"}) {
 			t.Errorf("%s, readable by others: %d\n%s", name, code, out)
 		}
+	}
+}
+
+// TestEveryKeyFileThatWrapsKeysIsChangedAndItsStoredKeysAreWrappedAgain: people's, workers' and endpoints'.
+func TestEveryKeyFileThatWrapsKeysIsChangedAndItsStoredKeysAreWrappedAgain(t *testing.T) {
+	t.Parallel()
+	s := system.Start(t)
+	settings := s.Settings()
+	for service, c := range map[string]struct{ file, insert string }{
+		schemas.Gateway: {"workers.kek", `insert into gateway.worker (id, partner, wrapped, name, mail, phone, added_at)
+			values ($1, 'p', $2, '', '', '', now())`},
+		schemas.Delivery: {"delivery.kek", `insert into delivery.subscription (id, partner, url, types, state, because,
+			secret, key, taken, next_at, created_at) values ($1, $1, 'https://x.example', '{}', 'ended', '', '', $2, 0,
+			now(), now())`},
+	} {
+		keys, err := vault.OpenFile(filepath.Join(s.StateDir, "keys", c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner := clock.NewRandomID()
+		_, wrapped, err := keys.NewKey(owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Admin().Exec(t.Context(), c.insert, owner, wrapped); err != nil {
+			t.Fatalf("%s: %v", service, err)
+		}
+	}
+	if out, code := system.Run(t, s.StateDir, settings, "keys", "rotate"); code != 0 ||
+		!strings.Contains(out, "workers.kek") || !strings.Contains(out, "delivery.kek") {
+		t.Fatalf("keys rotate ended with %d:\n%s", code, out)
+	}
+	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out, []string{"key that wraps keys",
+		"1 stored keys of partners' workers", "1 stored keys of partners' endpoints"}) {
+		t.Errorf("rotated key files:\n%s", out)
+	}
+	if out, code := system.Run(t, s.StateDir, settings, "keys", "rewrap"); code != 0 ||
+		!oneLineSays(out, []string{"worker", "1 of 1"}) || !oneLineSays(out, []string{"subscription", "1 of 1"}) {
+		t.Fatalf("keys rewrap ended with %d:\n%s", code, out)
+	}
+	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out,
+		[]string{"key that wraps keys", "well"}) || strings.Contains(out, "older key") {
+		t.Errorf("after it:\n%s", out)
 	}
 }
 
