@@ -27,6 +27,7 @@ import (
 const (
 	mailSlots     = 8
 	madeAtOnce    = 200
+	mailLease     = time.Minute      // sending, and then writing down what came of it
 	mostMailRests = 15 * time.Minute // because of us, however often it fails
 )
 
@@ -109,9 +110,9 @@ func (s *Service) endLeft(_ context.Context, tx *flow.Tx, limit int) (taken int,
 // claimMails leases what is due, and reads what digests are about.
 func (s *Service) claimMails(tx *flow.Tx, limit int) ([]letter, error) {
 	var all []letter
-	claimMails(tx, limit, tx.Postponed(), tx.Now, tx.Now.Add(leaseFor), func(l letter) {
+	claimMails(tx, limit, tx.Postponed(), tx.Now, tx.Now.Add(mailLease), func(l letter) {
 		tx.Attempt(l.ID)
-		l.Lease = tx.Now.Add(leaseFor)
+		l.Lease = tx.Now.Add(mailLease)
 		if l.Offer != "" {
 			l.About = []about{{l.Offer, l.Journey}}
 		}
@@ -265,7 +266,7 @@ func (s *Service) runMail(ctx context.Context) {
 	go func() {
 		defer close(recorded)
 		for p := range out.done {
-			patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseFor/2)
+			patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailLease/2)
 			if err := s.flow.Do(patience, func(tx *flow.Tx) error { return s.settleMail(tx, p) }); err != nil {
 				s.log.Warn("what came of a mail could not be written down; it is sent again with the same id",
 					schemas.AttrError, err)

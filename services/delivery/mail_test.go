@@ -182,7 +182,7 @@ func TestACrashAfterTheServerTookAMailRepeatsItAndNothingElse(t *testing.T) {
 	if m.said(journey, schemas.DeliveryMade) != 0 {
 		t.Error("it is said to be made before it was written down")
 	}
-	m.clock.Set(leaseFor + time.Second)
+	m.clock.Set(mailLease + time.Second)
 	m.post()
 	m.comes(mailSent, 1)
 	m.hasSaid(journey, schemas.DeliveryMade, 1)

@@ -36,7 +36,7 @@ const (
 	soundSlots, soundWidth = 256, 12
 	shakySlots, shakyWidth = 128, 1
 	partOfFree             = 8
-	leaseFor               = time.Minute
+	leaseFor               = 2 * attemptPatience // the request, and then writing down what came of it
 	slowFrom               = time.Second
 	mostWaiting            = 2000 // events of one endpoint that are taken out of the log ahead of being sent
 	giveUpAfter            = 72 * time.Hour
@@ -102,8 +102,8 @@ func resultOf(p parcel, status int, outcome string, after time.Duration, took ti
 	if outcome == tooMany {
 		wait = max(wait, min(after, mostRetryAfter))
 		r.Rest = now.Add(min(max(after, time.Second), mostRetryAfter))
-	} else if p.Failures >= 2 {
-		r.Rest = now.Add(min(time.Second<<min(p.Failures-2, 6), mostRest))
+	} else if p.Failing != nil { // half as long again as it has failed: what was under way at once counts once
+		r.Rest = now.Add(min(max(now.Sub(*p.Failing)/2, time.Second), mostRest))
 	}
 	r.DueAt = now.Add(wait)
 	if r.DueAt.After(p.First.Add(giveUpAfter)) {

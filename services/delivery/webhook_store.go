@@ -66,10 +66,10 @@ type parcel struct {
 	Number                                       int
 	First                                        time.Time // when it was first due
 	// until when the attempt is under way: its result counts under it alone
-	Lease    time.Time
-	Body     []byte
-	Failures int // of the endpoint, one after another
-	Shaky    bool
+	Lease   time.Time
+	Body    []byte
+	Failing *time.Time // since when nothing has come through to the endpoint; nil while something does
+	Shaky   bool
 }
 
 // claim queues the events whose turn it is, each with the lease of an attempt: to each endpoint so many at a time as
@@ -112,14 +112,14 @@ func claim(q flow.Queuer, shaky bool, under map[string]int, width, limit int, no
 		)
 		select t.event::text, t.subscription::text, t.journey::text, t.offer::text, t.position, t.tries, t.first_at,
 			coalesce(t.body, g.body, e.body), s.url, s.key, s.secret, case when s.former_until > $1 then s.former
-			end, s.failures
+			end, s.failing_at
 		from taken t join subscription s on s.id = t.subscription left join given g on g.id = t.event left
 		join partner_event e on e.id = t.event`, now, leased, shaky, width, limit, ids, counts).
 		Query(func(rows pgx.Rows) error {
 			var p parcel
 			_, err := pgx.ForEachRow(rows, []any{&p.Event, &p.Subscription, &p.Journey, &p.Offer, &p.Position,
 				&p.Number, &p.First, &p.Body, &p.URL, &p.Key, &p.Secret,
-				&p.Former, &p.Failures}, func() error {
+				&p.Former, &p.Failing}, func() error {
 				p.Shaky = shaky
 				each(p)
 				p.Body, p.Key, p.Secret, p.Former = nil, nil, nil, nil // the next row has its own

@@ -555,6 +555,14 @@ func TestWhatFollowsFromAnAttempt(t *testing.T) {
 			t.Errorf("Retry-After %q is %v, want %v", header, got, want)
 		}
 	}
+	for failing, want := range map[time.Duration]time.Duration{0: time.Second, 10 * time.Second: 5 * time.Second,
+		time.Hour: time.Minute} {
+		since := at.Add(-failing)
+		if r := resultOf(parcel{Number: 1, First: at, Failing: &since}, 502, refusedIt, 0, 0, at,
+			0); r.Rest.Sub(at) != want {
+			t.Errorf("an endpoint that has failed for %v rests for %v, want %v", failing, r.Rest.Sub(at), want)
+		}
+	}
 	if r := resultOf(parcel{Number: 1, First: at}, 429, tooMany, time.Hour, 0, at,
 		0); r.DueAt.Before(at.Add(time.Hour)) || r.Rest.Before(at.Add(time.Hour)) {
 		t.Errorf("asked to wait for an hour it comes %v, and its endpoint rests until %v", r.DueAt, r.Rest)

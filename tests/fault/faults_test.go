@@ -43,7 +43,7 @@ func makers(s *stand) []maker {
 		killDatabase, pauseDatabase,
 		deleteTheStream, recreateTheStream, rollBackBroker, deleteConsumer, loseCommitAnswers, holdTransaction,
 		publishNUL, purgeTheStream, pauseDurable, leaveTooLarge, takeLocks, leapAhead, leapBack, breakRows,
-		restoreAlone,
+		restoreAlone, takeLogin,
 	}
 	if s.disk != "" {
 		all = append(all, fillDisk)

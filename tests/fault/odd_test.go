@@ -18,6 +18,7 @@ import (
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
@@ -259,5 +260,36 @@ func restoreAlone(r *rand.Rand, _ *stand) injection {
 			}
 			return nil
 		})
+	}}
+}
+
+// loginAway is for how long a login is away.
+const loginAway = 3 * time.Second
+
+// takeLogin takes a service's login to the database away for a while: nobody comes in with it, and whoever is in is put
+// out.
+func takeLogin(r *rand.Rand, _ *stand) injection { return takeLoginOf(pick(r, stateful)) }
+
+func takeLoginOf(service string) injection {
+	return injection{"database login away", service, func(ctx context.Context, s *stand) error {
+		s.database.Lock()
+		defer s.database.Unlock()
+		may := func(ctx context.Context, what string) error {
+			return withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, "alter role "+pgx.Identifier{pg.Role(service)}.Sanitize()+" "+what)
+				if err == nil {
+					_, err = conn.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where usename = $1`,
+						pg.Role(service))
+				}
+				return err
+			})(ctx, s)
+		}
+		if err := may(ctx, "nologin"); err != nil {
+			return err
+		}
+		pause(ctx, loginAway)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute) // it is not left so
+		defer cancel()
+		return may(ctx, "login")
 	}}
 }

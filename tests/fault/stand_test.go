@@ -88,6 +88,7 @@ type stand struct {
 	store  string   // the folder of the broker's files
 	disk   string   // where the broker's disk is mounted; empty: it has none of its own
 	long   bool     // a run of many faults: some last for over a minute
+	more   []string // what every process is told beside ("NAME=value")
 
 	// database is held by whoever does something to PostgreSQL: one fault at a time.
 	database sync.Mutex
@@ -108,6 +109,12 @@ func newStand(t *testing.T) *stand {
 // standOf starts PostgreSQL, the broker and these processes, each a service's name and its number.
 func standOf(t *testing.T, names ...string) *stand {
 	t.Helper()
+	return standWith(t, func(*stand) {}, names...)
+}
+
+// standWith is standOf, with something that is done once there are keys and before anything is started.
+func standWith(t *testing.T, prepare func(s *stand), names ...string) *stand {
+	t.Helper()
 	binary, err := buildOnce()
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +132,10 @@ func standOf(t *testing.T, names ...string) *stand {
 		t.Fatal(err)
 	}
 	s.makeKeys()
+	if _, err := vault.OpenOrCreateFile(filepath.Join(s.dir, "keys", "delivery.kek")); err != nil {
+		t.Fatal(err)
+	}
+	prepare(s)
 	s.mountDisk()
 	s.proxy = newCutter(t, hostOf(t, s.db.Server.TCPURL()))
 	s.nats = testkit.FreeAddr(s.t)
@@ -210,7 +221,7 @@ func (s *stand) environment(p *proc) []string {
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		env = append(env, name+"="+os.Getenv(name))
 	}
-	return env
+	return append(env, s.more...)
 }
 
 func (s *stand) addrOf(service, number string) string {
@@ -282,8 +293,8 @@ func (s *stand) ready(within time.Duration) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), within)
 	defer cancel()
 	for name, p := range s.procs {
-		if name == "broker" {
-			continue // whoever is ready has found it
+		if name == "broker" || p.ops == "" {
+			continue // whoever is ready has found it; a partner's receiver says nothing of itself
 		}
 		if err := until(ctx, 100*time.Millisecond, p.isReady); err != nil {
 			s.t.Fatalf("%s is not ready after %v; the end of its log:\n%s", name, within, p.tail())
