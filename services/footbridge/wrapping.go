@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"footbridge/libs/pg/wrapped"
 	"footbridge/libs/vault"
-	"footbridge/libs/wrapped"
 	"footbridge/schemas"
 	"footbridge/services/delivery"
 	"footbridge/services/gateway/workers"

@@ -1,6 +1,6 @@
 package intake
 
-import "footbridge/libs/wrapped"
+import "footbridge/libs/pg/wrapped"
 
 // KeyTables hold all keys of this service that are wrapped: a person's, and a message's.
 var KeyTables = []wrapped.Table{{Name: "person_key", Owner: "person", Key: "wrapped"},

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/pg/wrapped"
 	"footbridge/libs/vault"
-	"footbridge/libs/wrapped"
 )
 
 func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
