@@ -49,8 +49,11 @@ type step struct {
 
 type journey struct {
 	journeyLine
-	Steps    []step  `json:"steps"`
-	Timeline []event `json:"timeline"`
+	Steps    []step    `json:"steps"`
+	Timeline []event   `json:"timeline"`
+	OnHold   *held     `json:"held"`
+	Closed   *closedAs `json:"closed"`
+	careOf
 	// Actions are what the caller may record of it as a whole.
 	Actions []schemas.Action `json:"actions"`
 }
@@ -148,10 +151,21 @@ type decision struct {
 		} `json:"sides"`
 	} `json:"gap"`
 	AskFirst []string `json:"askFirst"` // ids of the services that the person is with already
+	Tried    []tried  `json:"tried"`
 }
 
-func (c *client) decision(ctx context.Context, p principal.Principal, id string) (d decision, err error) {
-	err = c.get(ctx, p, schemas.Threshold, "/api/journeys/"+url.PathEscape(id)+"/doors", &d)
+// tried is what a service answered on this journey.
+type tried struct {
+	Service string `json:"service"`
+	On      string `json:"on"`
+	Said    string `json:"said"`
+	Words   string `json:"words"`
+}
+
+// decision is read for a reason by whoever treats the person now; others give none.
+func (c *client) decision(ctx context.Context, p principal.Principal, id, reason string) (d decision, err error) {
+	err = c.call(ctx, p, schemas.Threshold, http.MethodGet, "/api/journeys/"+url.PathEscape(id)+"/doors", "", nil, &d,
+		header{schemas.ReasonHeader, reason})
 	return d, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -64,6 +65,7 @@ type services struct {
 	hidden   bool                // name and number are not shown
 	one      *step               // instead of the steps of the list
 	actions  []schemas.Action    // of the first journey as a whole
+	more     map[string]any      // of the first journey, beside the example
 }
 
 type change struct{ Path, Key, Body string }
@@ -108,6 +110,7 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			t.Error("the journey cannot be read")
 		}
 		j["actions"] = s.actions
+		maps.Copy(j, s.more)
 		_ = httpx.WriteJSON(w, http.StatusOK, j)
 	})
 	recorded := func(file string) http.HandlerFunc {
@@ -854,7 +857,7 @@ func TestTheSentencesOfAGapAreReadWhereTheyWereDecided(t *testing.T) {
 	f.services.decision = "gap.json"
 	page := f.page(t, "/journeys/"+firstID, nurse)
 	for _, want := range []string{"Probably no NHS or council service is open at present",
-		"settled enough for weekly sessions", "Psychology West.",
+		"settled enough for weekly sessions", "Psychology West says:",
 		"we agree together in a first conversation", "The person is with Psychology East already"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)

@@ -48,7 +48,8 @@ const formLimit = 16 << 10
 func parsePages() (map[string]*template.Template, error) {
 	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b },
 		"optionOf": optionOf, "formFor": formFor, "pages": numberedPages}).
-		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html")
+		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html",
+			"templates/standing.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
 	}
@@ -280,6 +281,8 @@ type journeyView struct {
 	Clinician                     bool       // the caller may record who may be asked, and no step asks for it
 	Person                        bool       // the caller may look at who the person is
 	Record                        []linkView // what may be recorded at any time
+	Standing                      standingView
+	ReadOnly                      bool // whoever looks treats the person now, and records nothing here
 	Help                          helpBlock
 }
 
@@ -292,14 +295,14 @@ func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := s.viewJourney(r, p, j)
+	page := s.viewJourney(r, p, j, "")
 	return s.show(w, r, http.StatusOK, "journey", view{Title: "Journey " + page.Code, Here: "/journeys",
 		Separate: separateWords(j.Organisation),
 		Done:     doneWords[r.URL.Query().Get("said")], Page: page})
 }
 
-// viewJourney is one journey as its page shows it.
-func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey) journeyView {
+// viewJourney is one journey as its page shows it; reason is why somebody looks who has to say so.
+func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey, reason string) journeyView {
 	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil,
 		Closed: j.State == "closed", Decided: decided(j.Timeline),
 		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil &&
@@ -316,11 +319,29 @@ func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey)
 		v.Ways = waysOf(step)
 		page.Steps = append(page.Steps, v)
 	}
-	decided, err := s.decision(r, p, j.ID)
+	decided, err := s.decision(r, p, j.ID, reason)
 	page.DoorsClosed = statusOf(err) == http.StatusForbidden
 	page.DoorsMissing = err != nil && !page.DoorsClosed
 	page.Doors, page.Gap = groupByEligibility(decided.Items), viewGap(decided)
+	if page.Gap != nil {
+		page.Gap.Bridge = bridgeOf(page.Steps, j.Steps)
+	}
+	page.Standing = s.standingOf(r, p, j, decided)
 	return page
+}
+
+// bridging are the steps by which somebody sees to it that a gap is bridged.
+var bridging = []string{"bridge-the-gap", "service-answers", "ask-the-service-again", "ask-the-service-why",
+	"what-next"}
+
+// bridgeOf is the step of whoever bridges a gap; nil where there is none.
+func bridgeOf(views []stepView, steps []step) *stepView {
+	for _, kind := range bridging {
+		if i := slices.IndexFunc(steps, func(one step) bool { return one.Kind == kind }); i >= 0 {
+			return &views[i]
+		}
+	}
+	return nil
 }
 
 // waysOf lead from a journey to the page of a step, by what can be done there; one of them is the button.
@@ -338,8 +359,8 @@ func waysOf(one step) []linkView {
 
 // decision is shown where it can be had: a page without it is better than none. Before anything has been decided it is
 // empty.
-func (s *Console) decision(r *http.Request, p principal.Principal, id string) (decision, error) {
-	d, err := s.client.decision(r.Context(), p, id)
+func (s *Console) decision(r *http.Request, p principal.Principal, id, reason string) (decision, error) {
+	d, err := s.client.decision(r.Context(), p, id, reason)
 	switch statusOf(err) {
 	case http.StatusNotFound:
 		return decision{}, nil

@@ -131,7 +131,7 @@ func (s *Console) offered(ctx context.Context, p principal.Principal, journey st
 	if journey == "" || !asks("service") && !asks("owner") {
 		return there
 	}
-	if decided, err := s.client.decision(ctx, p, journey); err == nil {
+	if decided, err := s.client.decision(ctx, p, journey, ""); err == nil {
 		for _, one := range decided.Items {
 			there["service"] = append(there["service"], option{Code: one.Service, Words: one.Name})
 			there["owner"] = append(there["owner"],

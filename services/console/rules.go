@@ -186,7 +186,8 @@ func viewReason(c schemas.CriterionResult) reasonView {
 type gapView struct {
 	Probable bool // one of the sentences is a condition that only a conversation can answer
 	Sides    []sideView
-	AskFirst string // the services that the person is with already, in words
+	AskFirst string    // the services that the person is with already, in words
+	Bridge   *stepView // who bridges it, and by when
 }
 
 type sideView struct {

@@ -307,7 +307,8 @@ func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	shown := s.viewJourney(r, p, j)
+	shown := s.viewJourney(r, p, j, reason)
+	shown.ReadOnly = true
 	page := lookPage{Journey: &shown}
 	who, err := s.client.identity(r.Context(), p, id, reason)
 	if page.Hidden = err != nil; err == nil {
