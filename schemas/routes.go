@@ -30,7 +30,11 @@ func (r Route) Mux() string {
 }
 
 // Streams says whether the answer goes on for long.
-func (r Route) Streams() bool { return r.Pattern == "/api/stream" }
+func (r Route) Streams() bool { return r.Pattern == "/api/stream" || r.Pattern == StepNews }
+
+// StepNews is where a work list that is open on a screen hears of new steps. A browser asks by itself: it is no sign
+// that somebody is there, and keeps nobody signed in.
+const StepNews = "/steps/news"
 
 // ByToken says that a route is read by a program that is nobody: a token in the request says whose it reads, and
 // nothing else.
@@ -243,7 +247,8 @@ var routes = []Route{
 		"Records a human's decision about one service's door, with its reason; it outranks criteria and answers."},
 	{"GET", "/api/steps", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
 		"Lists open steps, one a line, by the time promised, each with the actions open to the caller: with " +
-			"mine=true those of the caller's own teams, team=, due= by a time, past=true past their time."},
+			"mine=true those of the caller's own teams, taken=true those they took on by name, team=, due= by a " +
+			"time, past=true past their time, since= those opened after a time."},
 	{"GET", "/api/steps/{id}", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
 		"Shows one step as it stands in the list, one that is over too."},
 	{"POST", "/api/steps/{id}/done", Journey, teams, false,

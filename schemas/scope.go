@@ -133,7 +133,7 @@ var queries = map[string][]string{
 	"GET /api/sessions.ics":                {"token"},
 	"GET /api/calls":                       {"due", "all", "limit", "cursor"},
 	"GET /api/journeys":                    {"void", "state", "limit", "cursor"},
-	"GET /api/steps":                       {"mine", "team", "due", "past", "limit", "cursor"},
+	"GET /api/steps":                       {"mine", "taken", "since", "team", "due", "past", "limit", "cursor"},
 	"GET /api/people/{ref}/access":         {"limit", "cursor"},
 	"GET /api/facilities":                  {"placed", "limit", "cursor"},
 	"GET /api/services":                    {"limit", "cursor"},

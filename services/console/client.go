@@ -204,14 +204,9 @@ func (c *client) act(ctx context.Context, p principal.Principal, action schemas.
 		answer)
 }
 
-// steps are open steps by the time promised, of a whole organisation or as narrowed.
-func (c *client) steps(ctx context.Context, p principal.Principal, narrowed, cursor string) (httpx.List[step], error) {
-	var list httpx.List[step]
-	asked := []string{"cursor", cursor}
-	if narrowed != "" {
-		asked = append(asked, narrowed, "true")
-	}
-	err := c.get(ctx, p, schemas.Journey, "/api/steps"+query(asked...), &list)
+// steps are open steps by the time promised, of a whole organisation or as the parameters narrow them.
+func (c *client) steps(ctx context.Context, p principal.Principal, asked ...string) (list httpx.List[step], err error) {
+	err = c.get(ctx, p, schemas.Journey, "/api/steps"+query(asked...), &list)
 	return list, err
 }
 

@@ -62,6 +62,7 @@ type services struct {
 	reason   string              // why somebody looked last
 	decision string              // the file of what was decided about the first journey
 	offer    string              // the file of the offer
+	listed   string              // by what steps were asked for last
 	hidden   bool                // name and number are not shown
 	one      *step               // instead of the steps of the list
 	actions  []schemas.Action    // of the first journey as a whole
@@ -80,7 +81,6 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	for pattern, file := range map[string]*string{
 		"GET /api/journeys":                        new("journeys.json"),
 		"GET /api/journeys/" + firstID + "/doors":  &s.decision,
-		"GET /api/steps":                           new("steps.json"),
 		"GET /api/offers":                          new("offers.json"),
 		"GET /api/offers/" + offerID:               &s.offer,
 		"GET /api/calls":                           new("calls.json"),
@@ -102,6 +102,10 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			_, _ = w.Write(content)
 		})
 	}
+	s.mux.HandleFunc("GET /api/steps", func(w http.ResponseWriter, r *http.Request) {
+		s.listed = r.URL.RawQuery
+		http.ServeFile(w, r, filepath.Join("testdata", "steps.json"))
+	})
 	s.actions = schemas.JourneyActions(schemas.SendingTeam, firstID, "open")
 	s.mux.HandleFunc("GET /api/journeys/"+firstID, func(w http.ResponseWriter, _ *http.Request) {
 		content, err := os.ReadFile(filepath.Join("testdata", "journey.json"))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
@@ -14,12 +15,15 @@ import (
 // The first page says what to do next, one step a line; each step has a page of its own with the forms that end it.
 
 type stepsView struct {
-	Lines  []stepLine
-	Late   int
-	Which  []choiceView
-	Narrow string
-	Next   string // address of the next page
-	Later  bool   // this is not the first page
+	Lines   []stepLine
+	Late    int
+	Which   []choiceView
+	Nothing string // what is said of an empty list
+	Next    string // address of the next page
+	Later   bool   // this is not the first page
+	Again   string // address of the list as it is now
+	Shown   string // when it was read
+	News    string // where it hears of new steps
 }
 
 // choiceView is one way to narrow a list.
@@ -35,23 +39,54 @@ type stepLine struct {
 	Button, Path                string
 }
 
-// narrowings of the list of steps, by the parameter of the service.
-var narrowings = []struct{ code, words string }{{"", "Everybody’s"}, {"mine", "My team’s"}, {"past", "Past their time"}}
+// narrowing is one way to narrow the list of steps: by what the service is asked for.
+type narrowing struct {
+	code, words, nothing string
+	parameter            string // of the service; "due" is asked with the local day
+}
+
+// narrowings of the list, in the order in which they are shown.
+var narrowings = []narrowing{
+	{"", "Everybody’s", "There is nothing to do here at present.", ""},
+	{"taken", "Mine", "You have taken nothing on at present.", "taken"},
+	{"mine", "My team’s", "There is nothing to do for your team at present.", "mine"},
+	{"today", "Due today", "Nothing is due today.", "due"},
+	{"past", "Past their time", "Nothing is past its time.", "past"},
+}
+
+// narrowingOf is the narrowing of a code; another code narrows nothing.
+func narrowingOf(code string) narrowing {
+	for _, n := range narrowings {
+		if n.code == code {
+			return n
+		}
+	}
+	return narrowings[0]
+}
+
+// asks are the parameters by which the service narrows the list.
+func (n narrowing) asks(now time.Time, zone *time.Location) []string {
+	switch n.parameter {
+	case "":
+		return nil
+	case "due":
+		return []string{"due", now.In(zone).Format(time.DateOnly)}
+	}
+	return []string{n.parameter, "true"}
+}
 
 func (s *Console) listSteps(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
 	}
-	narrowed, cursor := r.URL.Query().Get("which"), r.URL.Query().Get("cursor")
-	if narrowed != "mine" && narrowed != "past" {
-		narrowed = ""
-	}
-	list, err := s.client.steps(r.Context(), p, narrowed, cursor)
+	which, cursor, now := narrowingOf(r.URL.Query().Get("which")), r.URL.Query().Get("cursor"), s.config.Clock.Now()
+	list, err := s.client.steps(r.Context(), p, append(which.asks(now, s.zone), "cursor", cursor)...)
 	if err != nil {
 		return err
 	}
-	page := stepsView{Narrow: narrowed, Later: cursor != ""}
+	page := stepsView{Nothing: which.nothing, Later: cursor != "", Again: "/steps" + query("which", which.code),
+		Shown: now.In(s.zone).Format("3:04pm"), News: newsPath(which, now, cursor)}
 	for _, one := range byPromisedTime(list.Items) {
 		line := s.lineOf(one)
 		if line.Late {
@@ -60,10 +95,10 @@ func (s *Console) listSteps(w http.ResponseWriter, r *http.Request) error {
 		page.Lines = append(page.Lines, line)
 	}
 	for _, n := range narrowings {
-		page.Which = append(page.Which, choiceView{"/steps" + query("which", n.code), n.words, n.code == narrowed})
+		page.Which = append(page.Which, choiceView{"/steps" + query("which", n.code), n.words, n.code == which.code})
 	}
 	if list.Next != nil {
-		page.Next = "/steps" + query("which", narrowed, "cursor", *list.Next)
+		page.Next = "/steps" + query("which", which.code, "cursor", *list.Next)
 	}
 	return s.show(w, r, http.StatusOK, "steps", view{Title: "What to do next", Here: "/steps",
 		Separate: separateWords(""), Page: page})

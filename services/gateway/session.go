@@ -14,6 +14,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 	"footbridge/services/gateway/signin"
 )
 
@@ -189,11 +190,12 @@ func (s *Sessions) Source() principal.Source {
 		if value == "" {
 			return principal.Principal{}, principal.ErrNone
 		}
-		return s.read(r.Context(), value)
+		return s.read(r.Context(), value, r.URL.Path != schemas.StepNews)
 	}
 }
 
-func (s *Sessions) read(ctx context.Context, value string) (principal.Principal, error) {
+// read finds whose a session is; used is whether somebody did something, or a page asked by itself.
+func (s *Sessions) read(ctx context.Context, value string, used bool) (principal.Principal, error) {
 	hash, now := hashOf(value), s.clock.Now()
 	in, found, err := sessionOf(ctx, s.pool, hash)
 	if err != nil {
@@ -202,7 +204,7 @@ func (s *Sessions) read(ctx context.Context, value string) (principal.Principal,
 	if err := holds(in, found, now); err != nil {
 		return principal.Principal{}, err
 	}
-	if now.Sub(in.SeenAt) >= sessionTouched {
+	if used && now.Sub(in.SeenAt) >= sessionTouched {
 		if err := touchSession(ctx, s.pool, hash, now); err != nil {
 			return principal.Principal{}, fmt.Errorf("reading a session: %w", err)
 		}

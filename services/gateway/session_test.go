@@ -225,3 +225,31 @@ func TestSigningInTakesOnlyWhoIsOfferedAndStaysHere(t *testing.T) {
 		}
 	}
 }
+
+// TestAPageThatAsksByItselfKeepsNobodySignedIn: a list that is open hears of new steps for as long as its session
+// lasts, and does not make it last.
+func TestAPageThatAsksByItselfKeepsNobodySignedIn(t *testing.T) {
+	t.Parallel()
+	now := &clock.Shifted{}
+	db := database(t)
+	s, err := NewSessions(db.Pool(schemas.Gateway), now, false)
+	ok(t, err)
+	cookie := signedIn(t, s)
+	asked := func(path string) error {
+		r := httptest.NewRequest("GET", path, nil)
+		r.AddCookie(cookie)
+		_, err := s.Source()(r)
+		return err
+	}
+	now.Set(20 * time.Minute)
+	ok(t, asked(schemas.StepNews))
+	now.Set(31 * time.Minute)
+	if asked(schemas.StepNews) == nil {
+		t.Error("31 minutes after somebody did something, they are still signed in")
+	}
+	cookie = signedIn(t, s)
+	now.Set(51 * time.Minute)
+	ok(t, asked("/steps"))
+	now.Set(62 * time.Minute)
+	ok(t, asked(schemas.StepNews))
+}

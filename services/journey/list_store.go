@@ -148,7 +148,12 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 	}
 	args := []any{values, after.At, after.ID, before, limit}
 	page := stepsPage(source)
-	if f.Owners != nil {
+	switch {
+	case !f.Since.IsZero():
+		page, args = openedPage(source), append(args, f.Owners, f.Since, f.TakenBy)
+	case f.TakenBy != "":
+		page, args = takenPage(source), append(args, f.TakenBy)
+	case f.Owners != nil:
 		page, args = ownedPage(source), append(args, f.Owners)
 	}
 	q.Queue(page+` limit $5`, args...).Query(eachStep(take))
@@ -204,6 +209,26 @@ func ownedPage(source string) string {
 				where a.organisation = o.name and a.owner = w.owner and (a.due_at, a.step) > ($2, $3::text::uuid) and a.due_at < $4 and `+stepShownTo+`
 				order by a.due_at, a.step limit $5)) as e
 			order by due_at, id limit $5`)
+}
+
+// takenPage is stepsPage of what somebody ($6) has taken on, from an index by who has.
+func takenPage(source string) string {
+	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
+			from step s left join journey j on j.id = s.journey
+			where s.organisation = o.name and s.taken_by = $6 and s.taken_by <> '' and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid)
+				and s.due_at < $4 and `+stepShownTo+`
+			order by s.due_at, s.id limit $5`)
+}
+
+// openedPage is stepsPage of what was opened after a time ($7): the end of an index by when steps were opened, of some
+// owners ($6) or all, or of who has taken it on ($8).
+func openedPage(source string) string {
+	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
+			from (select * from step where organisation = o.name and state = 'open' and opened_at > $7 order by opened_at limit 200) s
+				left join journey j on j.id = s.journey
+			where ($6::text[] is null or s.owner = any($6) or s.added_owners && $6) and ($8 = '' or s.taken_by = $8)
+				and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
+			order by s.due_at, s.id limit $5`)
 }
 
 const (

@@ -21,6 +21,8 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/retold":        httpx.Takes[schemas.RetoldRecord, changedShown](),
 		"GET /api/steps": httpx.Gives[httpx.List[stepListed]](
 			httpx.Parameter{Name: "mine", Meaning: "true: those of the caller's own teams."},
+			httpx.Parameter{Name: "taken", Meaning: "true: those that the caller has taken on, by name."},
+			httpx.Parameter{Name: "since", Meaning: "Those opened after a time, 200 at most: what is new."},
 			httpx.Parameter{Name: "team", Meaning: "Those of one owner, such as team:liaison."},
 			httpx.Parameter{Name: "due", Meaning: "Those promised by a local day, or before a time."},
 			httpx.Parameter{Name: "past", Meaning: "true: those past their time."}),

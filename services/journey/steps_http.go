@@ -23,8 +23,10 @@ type stepListed struct {
 
 // stepFilter narrows the list of steps.
 type stepFilter struct {
-	Owners []string  // any of them; nil for all
-	Before time.Time // due before; zero for all
+	Owners  []string  // any of them; nil for all
+	Before  time.Time // due before; zero for all
+	TakenBy string    // who has taken them on, by name; empty for all
+	Since   time.Time // opened after; zero for all
 }
 
 // listSteps gives open steps by the time promised, one a line, of what the caller may see.
@@ -96,6 +98,13 @@ func (a api) filterOf(query url.Values, p principal.Principal, now time.Time) (f
 		f.Owners = []string{team}
 	case mine:
 		f.Owners = append([]string{}, a.owners.postsOf(p)...)
+	case query.Get("taken") == "true":
+		f.TakenBy = named(p)
+	}
+	if since := query.Get("since"); since != "" {
+		if f.Since, err = time.Parse(time.RFC3339Nano, since); err != nil {
+			return f, httpx.NewProblem(http.StatusBadRequest, "since is no time with an offset.")
+		}
 	}
 	if due := strings.TrimSpace(query.Get("due")); due != "" {
 		if f.Before, err = dueBy(due, a.zone); err != nil {

@@ -325,8 +325,9 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 // is next looked at stays.
 func handOver(q queuer, s Step, h command) {
 	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = case when $4 then $5 else acknowledged_at
-		end
-		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == commandTaken, h.At)
+		end, taken_by = case when $4 then $6 else '' end
+		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == commandTaken, h.At,
+		h.By)
 	q.Queue(`insert into hand (id, step, journey, what, owner, done_by, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		clock.NewID(h.At), s.ID, s.Journey, h.What, h.Owner, h.By, h.At)
 }

@@ -88,7 +88,10 @@ func newSite(t *testing.T, built fs.FS) *site {
 		Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
 	ok(t, err)
 	s.Server = httptest.NewServer(door.Handler())
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.CloseClientConnections() // a list that is open on a page goes on listening
+		s.Close()
+	})
 	return s
 }
 

@@ -19,3 +19,28 @@ for (const leave of document.querySelectorAll("[data-leave]")) {
 if (document.querySelector(".nhsuk-error-summary")) {
   history.replaceState(null, "", location.href);
 }
+
+// Says how many steps are new on a list that is open, and shows them when that is pressed: nothing moves under a hand. A
+// page that nobody looks at holds no connection.
+for (const news of document.querySelectorAll("[data-news]")) {
+  const link = news.querySelector("a");
+  let source;
+  const listen = () => {
+    if (document.hidden) {
+      source?.close();
+      source = undefined;
+      return;
+    }
+    source ??= new EventSource(news.dataset.news);
+    source.addEventListener("steps", ({ data }) => {
+      const count = Number(data);
+      const words = count === 1 ? "1 new step: show" : `${count} new steps: show`;
+      if (count > 0 && link.textContent !== words) {
+        link.textContent = words;
+      }
+      link.hidden = !(count > 0);
+    });
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
+}

@@ -2,7 +2,7 @@
 grant select, insert, update on journey to login;
 grant select, insert on timeline_entry, turn, finding, hand to login;
 grant select, insert on step to login;
-grant update (organisation, owner, added_owners, overdue_level, look_at, acknowledged_at, void_found_at, state, closed_at, closed_by) on step to login;
+grant update (organisation, owner, added_owners, overdue_level, look_at, acknowledged_at, taken_by, void_found_at, state, closed_at, closed_by) on step to login;
 grant select on sentinel_lease to login;
 grant update (holder, until) on sentinel_lease to login;
 grant select, insert on away, retold to login;

@@ -1,0 +1,90 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+)
+
+// New steps show by themselves: a list that is open hears how many there are, and shows them when whoever reads it says
+// so. Nothing moves under somebody's hand, and without scripts the page says since when it is not live.
+
+// Times of a stream of news. What ended is opened again by the browser, and whoever asks is then looked at again.
+const (
+	newsEvery = 5 * time.Second
+	newsLives = 5 * time.Minute
+)
+
+// stepNews says how many steps have been opened since a list was shown, each time that number is another.
+func (s *Console) stepNews(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	asked := r.URL.Query()
+	if _, err := time.Parse(time.RFC3339Nano, asked.Get("since")); err != nil {
+		return httpx.NewProblem(http.StatusBadRequest, "Say since when, as the list does.")
+	}
+	which := narrowingOf(asked.Get("which"))
+	told, err := s.newSteps(r.Context(), p, which, asked.Get("since"))
+	if err != nil {
+		return err
+	}
+	out := http.NewResponseController(w)
+	_ = out.SetWriteDeadline(time.Time{}) // where it cannot be lifted the browser comes again sooner
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store, no-transform")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	if _, err := fmt.Fprintf(w, "retry: 5000\n\nevent: steps\ndata: %d\n\n", told); err != nil {
+		return nil // nobody reads any more
+	}
+	end, look := time.NewTimer(newsLives), time.NewTicker(newsEvery)
+	defer end.Stop()
+	defer look.Stop()
+	for {
+		if err := out.Flush(); err != nil {
+			return nil
+		}
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-httpx.Draining(r.Context()):
+			return nil
+		case <-end.C:
+			return nil
+		case <-look.C:
+		}
+		count, err := s.newSteps(r.Context(), p, which, asked.Get("since"))
+		if err != nil {
+			return nil // the browser comes again, and is told then
+		}
+		line := ": beat\n\n"
+		if count != told {
+			line, told = fmt.Sprintf("event: steps\ndata: %d\n\n", count), count
+		}
+		if _, err := fmt.Fprint(w, line); err != nil {
+			return nil
+		}
+	}
+}
+
+// newSteps counts what was opened since, as the list is narrowed.
+func (s *Console) newSteps(ctx context.Context, p principal.Principal, which narrowing, since string) (int, error) {
+	list, err := s.client.steps(ctx, p, append(which.asks(s.config.Clock.Now(), s.zone), "since", since, "limit",
+		"200")...)
+	return len(list.Items), err
+}
+
+// newsPath is where a list hears of new steps; nothing beyond its first page, which is not where they would stand.
+func newsPath(which narrowing, shown time.Time, cursor string) string {
+	if cursor != "" {
+		return ""
+	}
+	return "/steps/news?" + url.Values{"which": {which.code}, "since": {shown.UTC().Format(time.RFC3339Nano)}}.Encode()
+}
