@@ -198,6 +198,37 @@ func NoticeActions(role Role, partner string, now map[string][]string) []Action 
 	return withNow(openTo(role, StepAbout{IDs: map[string]string{"partner": partner}}, noticeEnding), now)
 }
 
+// What somebody who makes calls, or a partner's worker, decides for themselves.
+const (
+	callersOwn      = "PUT /api/callers/me"
+	callersAway     = "POST /api/callers/me/away"
+	callersCalendar = "POST /api/callers/me/calendar"
+	workersCalendar = "POST /api/workers/me/calendar"
+)
+
+// CallerActions are the requests by which somebody who makes calls changes their hours, says that they are away, and
+// makes or ends a calendar of their own, with what stands there now.
+func CallerActions(role Role, now map[string][]string) []Action {
+	endings := append([]Ending{{callersAway, ringers, "Say that you are ill or away", []Asked{{Name: "until",
+		Words: "Until which day, that day too? Empty is today alone", Optional: true}}},
+		{callersOwn, ringers, "Change your hours", []Asked{{Name: "days", Words: "On which days do you make calls?"},
+			{Name: "fromHour", Words: "From which hour, such as 9?"},
+			{Name: "toHour", Words: "Until which hour, such as 17?"},
+			{Name: "most", Words: "How many calls a day at most?"}}}},
+		calendarEndings(callersCalendar, ringers)...)
+	return withNow(openTo(role, StepAbout{}, endings...), now)
+}
+
+// WorkerActions are the requests by which a partner's worker makes or ends a calendar of their own.
+func WorkerActions(role Role) []Action {
+	return openTo(role, StepAbout{}, calendarEndings(workersCalendar, []Role{Partner})...)
+}
+
+func calendarEndings(route string, by []Role) []Ending {
+	return []Ending{{route, by, "Make an address for your own calendar: one that you have ends", nil},
+		{route + "/revoke", by, "End your own calendar", nil}}
+}
+
 // withNow adds to the fields of actions what stands in them now.
 func withNow(actions []Action, now map[string][]string) []Action {
 	for i := range actions {

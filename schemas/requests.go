@@ -389,6 +389,18 @@ type (
 	PartnerPauseRecord struct {
 		Until string `json:"until" is:"date"`
 	}
+	// CallerHoursRecord is when somebody makes calls, and how many.
+	CallerHoursRecord struct {
+		Days []string `json:"days" is:"weekday"`
+		// Local hours of the day, from one until another.
+		FromHour int `json:"fromHour"`
+		ToHour   int `json:"toHour"`
+		Most     int `json:"most"`
+	}
+	// CallerAwayRecord is until which local day somebody who makes calls is ill or away; today where it is left out.
+	CallerAwayRecord struct {
+		Until string `json:"until,omitempty" is:"date"`
+	}
 	// PartnerNoticeRecord is how a partner wants to be told.
 	PartnerNoticeRecord struct {
 		By string `json:"by" is:"notice-by"`
@@ -465,6 +477,12 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/offers/{id}/confirm-deletion": reflect.TypeFor[DeletionConfirmedRecord](),
 	"POST /api/calls/{id}/outcome":           reflect.TypeFor[CallOutcomeRecord](),
 	"POST /api/help/{id}/acknowledge":        reflect.TypeFor[struct{}](),
+	callersOwn:                               reflect.TypeFor[CallerHoursRecord](),
+	callersAway:                              reflect.TypeFor[CallerAwayRecord](),
+	callersCalendar:                          reflect.TypeFor[struct{}](),
+	callersCalendar + "/revoke":              reflect.TypeFor[struct{}](),
+	workersCalendar:                          reflect.TypeFor[struct{}](),
+	workersCalendar + "/revoke":              reflect.TypeFor[struct{}](),
 	"PUT /api/partners/{id}/capacity":        reflect.TypeFor[PartnerCapacityRecord](),
 	"PUT /api/partners/{id}/holidays":        reflect.TypeFor[PartnerHolidaysRecord](),
 	"PUT /api/partners/{id}/pause":           reflect.TypeFor[PartnerPauseRecord](),

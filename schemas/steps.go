@@ -464,7 +464,8 @@ func (e Ending) action(about StepAbout) (Action, bool) {
 		return Action{}, false
 	}
 	out := leaving[e.Route]
-	a := Action{Method: method, Words: e.Words, Fields: []Field{}, Leaves: out.words, LeavesBy: out.by}
+	a := Action{Method: method, Path: pattern, Words: e.Words, Fields: []Field{}, Leaves: out.words,
+		LeavesBy: out.by}
 	for prefix, what := range ids {
 		if rest, found := strings.CutPrefix(pattern, prefix); found {
 			if about.IDs[what] == "" {

@@ -3,6 +3,7 @@ package bridging
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // mostCalls is how many calls a day somebody makes who agreed to no other number.
@@ -29,6 +31,14 @@ type callerShown struct {
 	Made      int    `json:"made"`
 	AwayUntil string `json:"awayUntil,omitempty"`
 	Calendar  bool   `json:"calendar"`
+	// Actions are the requests by which it is changed.
+	Actions []schemas.Action `json:"actions,omitempty"`
+}
+
+// now is what stands there at present, by request and field: a form that changes it begins with that.
+func (c callerShown) now() map[string][]string {
+	return map[string][]string{"me.days": *c.Days, "me.fromHour": {strconv.Itoa(*c.FromHour)},
+		"me.toHour": {strconv.Itoa(*c.ToHour)}, "me.most": {strconv.Itoa(*c.Most)}, "away.until": {c.AwayUntil}}
 }
 
 // caller shows what is kept of the caller of this request as somebody who makes calls.
@@ -215,6 +225,7 @@ func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Prin
 		shown = callerShown{Days: &days, FromHour: &row.FromHour, ToHour: &row.ToHour, Most: &row.Most,
 			Channel: &row.Channel, Address: &row.Address,
 			Made: made, AwayUntil: row.AwayUntil, Calendar: row.HasCalendar}
+		shown.Actions = schemas.CallerActions(schemas.Role(p.Role), shown.now())
 		return nil
 	})
 	if err != nil {

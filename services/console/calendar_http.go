@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -37,6 +38,8 @@ func (s *Console) ownOffers(ctx context.Context, p principal.Principal) (all []o
 type calendarView struct {
 	Days []calendarDay
 	More bool // there are more offers than were looked at
+	Acts actionsView
+	Made madeView
 }
 
 type calendarDay struct {
@@ -74,12 +77,23 @@ func (s *Console) showCalendar(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, more, err := s.ownOffers(r.Context(), p)
-	if err != nil {
-		return err
+	return s.calendarPage(w, r, p, &ownDone{})(http.StatusOK, filledIn{})
+}
+
+// calendarPage shows a partner's sessions, with what its worker has just made.
+func (s *Console) calendarPage(w http.ResponseWriter, r *http.Request, p principal.Principal, done *ownDone) again {
+	return func(status int, f filledIn, more ...problemView) error {
+		offers, others, err := s.ownOffers(r.Context(), p)
+		if err != nil {
+			return err
+		}
+		acts := formsOf("/calendar", "your own calendar", clock.NewRandomID(),
+			schemas.WorkerActions(schemas.Role(p.Role)), f)
+		return s.show(w, r, status, "calendar", view{Title: "Calendar", Here: "/calendar",
+			Problems: append(acts.problems(), more...), Done: partnerDone[r.URL.Query().Get("said")],
+			Separate: separateWords(""),
+			Page:     calendarView{byDays(offers, s.config.Clock.Now(), s.zone), others, acts, s.viewMade(*done)}})
 	}
-	return s.show(w, r, http.StatusOK, "calendar", view{Title: "Calendar", Here: "/calendar",
-		Separate: separateWords(""), Page: calendarView{byDays(all, s.config.Clock.Now(), s.zone), more}})
 }
 
 // told is one thing that a partner was told.

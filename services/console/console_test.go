@@ -117,6 +117,11 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		maps.Copy(j, s.more)
 		_ = httpx.WriteJSON(w, http.StatusOK, j)
 	})
+	s.mux.HandleFunc("GET /api/callers/me", func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, callerOwn{Days: []string{"mon", "thu"}, FromHour: 9, ToHour: 17, Most: 8,
+			Made: 2, Actions: schemas.CallerActions(schemas.Caller, map[string][]string{"me.days": {"mon", "thu"},
+				"me.fromHour": {"9"}, "me.toHour": {"17"}, "me.most": {"8"}})})
+	})
 	recorded := func(file string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			body := []byte{}
@@ -141,8 +146,10 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		"POST /api/offers/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json",
 		"POST /api/offers/{id}/{change}": "", "PUT /api/partners/{id}/{change}": "",
 		"DELETE /api/organisations/{id}/going-live": "", "POST /api/organisations/{id}/going-live": "",
-		"POST /api/calls/{id}/outcome": "",
-		"POST /api/calls/{id}/claim":   "claim.json"} {
+		"POST /api/calls/{id}/outcome": "", "PUT /api/callers/me": "",
+		"POST /api/callers/me/calendar": "calendar-made.json", "POST /api/callers/me/away": "away.json",
+		"POST /api/workers/me/calendar": "calendar-made.json", "POST /api/workers/me/calendar/revoke": "",
+		"POST /api/calls/{id}/claim": "claim.json"} {
 		s.mux.HandleFunc(pattern, recorded(file))
 	}
 	s.mux.HandleFunc("GET /api/steps/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -366,9 +373,12 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"called":       f.ask(t, "POST", "/calls/"+callID, callAnswers(), ring).Body.String(),
 		"offers":       f.page(t, "/offers", peer),
 		"calendar":     f.page(t, "/calendar", peer),
-		"told":         f.page(t, "/told", peer),
-		"offer":        f.page(t, "/offers/"+offerID, peer),
-		"partner":      f.page(t, "/partners/"+peersID, peer),
+		"hours":        f.page(t, "/hours", ring),
+		"hours-made": f.ask(t, "POST", "/hours", url.Values{"action": {"a3"}, "does": {"/api/callers/me/calendar"},
+			"request": {"k"}}, ring).Body.String(),
+		"told":    f.page(t, "/told", peer),
+		"offer":   f.page(t, "/offers/"+offerID, peer),
+		"partner": f.page(t, "/partners/"+peersID, peer),
 		"refer-wish": f.ask(t, "POST", "/refer", url.Values{"page": {"2"}, "local": {"L1"}, "channel": {"phone"},
 			"place": {"07700 900099"}}, nurse).Body.String(),
 		"refer-check": f.ask(t, "POST", "/refer", url.Values{"page": {"6"}, "local": {"L1"}, "channel": {"phone"},

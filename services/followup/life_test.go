@@ -146,6 +146,10 @@ func (l *life) stopped(emitted []flow.Emission) {
 				l.t.Fatalf("a session at %s is called off at %s, and its partner rung by %v", begins.StartsAt, l.now,
 					d.RingBy)
 			}
+		case schemas.OfferAcceptedData:
+			if o := l.r.find(d.Offer); d.BookBy != nil && !slices.Contains(l.r.State.answers().Yes(), o.Partner) {
+				l.t.Fatalf("a partner is told to agree on a time, and the person has not said yes to it: %+v", o)
+			}
 		case schemas.AppointmentBookedData:
 			if k := &l.r.State; d.Channel != inPerson && !k.MayBeRung.Holds(d.StartsAt, d.Minutes) ||
 				len(k.Facts.Channels) > 0 && !slices.Contains(k.Facts.Channels, d.Channel) {
@@ -381,6 +385,34 @@ func TestAStopInEveryStateEndsContactAndLiftingItRestores(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A place that the person's yes covers no more is given free, and nothing goes out; with their yes again the same offer
+// takes one again.
+func TestAPlaceThatNoYesCoversIsGivenFree(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLife(t)
+		l.reach(1)
+		offer := l.r.Open.ID
+		says := func(typ schemas.Type, at int64) {
+			l.happen(event(aJourney, at, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+				Organisation: partnerA}))
+		}
+		says(schemas.ConsentLapsed, 50)
+		if o := l.r.Open; o == nil || !o.PlacedAt.IsZero() || o.mayBeSent() {
+			t.Fatalf("without a yes: %+v", o)
+		}
+		l.delivers(offer) // on its way before
+		if o := l.r.Open; o.told() {
+			t.Fatalf("without a yes it is told: %+v", o)
+		}
+		says(schemas.ConsentGiven, 51)
+		l.tick()
+		if o := l.r.Open; o == nil || o.ID != offer || !o.mayBeSent() {
+			t.Fatalf("with a yes again: %+v", o)
+		}
+	})
 }
 
 // reach brings the journey's offer to a state, by the steps that lead there.
