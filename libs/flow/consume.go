@@ -342,6 +342,7 @@ func (f *Flow) remember(arrivals []delivery) {
 
 // read reads the messages. What is no event never reaches a handler.
 func (f *Flow) read(msgs []jetstream.Msg) (good []delivery, bad []letter) {
+	good = make([]delivery, 0, len(msgs))
 	for _, msg := range msgs {
 		if !f.subscribesTo(msg.Subject()) {
 			continue // acknowledged with the others
@@ -492,7 +493,11 @@ func (f *Flow) decide(tx *Tx, events []Event) (taken []Event, err error) {
 		return nil, err
 	}
 	Failpoint("flow.applying")
-	taken = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return !mayApply(e.ID) })
+	taken = events
+	// done again, they are all asked for
+	if slices.ContainsFunc(events, func(e Event) bool { return !mayApply(e.ID) }) {
+		taken = slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return !mayApply(e.ID) })
+	}
 	if len(taken) == 0 {
 		return nil, nil
 	}

@@ -44,7 +44,10 @@ func Decode[T any](e Event) (T, error) {
 }
 
 // FormatSequence writes a sequence as its CloudEvents extension wants it: a string that orders lexicographically.
-func FormatSequence(sequence int64) string { return fmt.Sprintf("%016d", sequence) }
+func FormatSequence(sequence int64) string {
+	digits := strconv.FormatInt(sequence, 10)
+	return "0000000000000000"[:max(0, 16-len(digits))] + digits
+}
 
 // versions is how many versions a journey may have in one incarnation of its service's schema. A sequence is the
 // incarnation, then the version: all that is said after a restore is later than all that was said before. Both together

@@ -126,7 +126,10 @@ func (h Handler[K, R]) Handle(tx *Tx, batch []Event) func(fresh []Event) error {
 
 // Load queues the locking of the journeys whose state a batch may change; see Store.Load.
 func (h Handler[K, R]) Load(q Queuer, batch []Event) map[string]*R {
-	return h.Store.Load(q, Journeys(slices.DeleteFunc(slices.Clone(batch), h.makesRows)))
+	if len(h.Rows) > 0 {
+		batch = slices.DeleteFunc(slices.Clone(batch), h.makesRows)
+	}
+	return h.Store.Load(q, Journeys(batch))
 }
 
 func (h Handler[K, R]) makesRows(e Event) bool { return h.Rows[e.Type] != nil }
@@ -134,7 +137,12 @@ func (h Handler[K, R]) makesRows(e Event) bool { return h.Rows[e.Type] != nil }
 // queueRows queues the rows that events make with keys of their own.
 func (h Handler[K, R]) queueRows(q Queuer, fresh []Event) error {
 	for _, typ := range slices.Sorted(maps.Keys(h.Rows)) {
-		of := slices.DeleteFunc(slices.Clone(fresh), func(e Event) bool { return e.Type != typ })
+		var of []Event
+		for _, e := range fresh {
+			if e.Type == typ {
+				of = append(of, e)
+			}
+		}
 		if len(of) == 0 {
 			continue
 		}
@@ -400,7 +408,7 @@ func (s Store[K, R]) Save(q Queuer, records []*R) error {
 func (s Store[K, R]) columns(records []*R) (columns []Column[R], fault *error) {
 	fault = new(error)
 	known := Col("known", "text", func(r *R) string {
-		text, err := json.Marshal(s.Row(r).State)
+		text, err := json.Marshal(&s.Row(r).State) // by its address: a copy would be made of it otherwise
 		if err != nil {
 			*fault = errors.Join(*fault, fmt.Errorf("writing what is known of journey %s: %w", s.Row(r).Journey, err))
 		}

@@ -1,14 +1,13 @@
 package flow
 
 import (
-	"bytes"
 	"encoding"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 )
@@ -72,9 +71,9 @@ func newAppender(t reflect.Type) appender {
 	case reflect.Struct:
 		return structAppender(t)
 	case reflect.Slice, reflect.Array:
-		return appendList
+		return listAppender(t)
 	case reflect.Map:
-		return appendMap
+		return mapAppender(t)
 	case reflect.Pointer, reflect.Interface:
 		return appendPointed
 	}
@@ -133,44 +132,54 @@ func structAppender(t reflect.Type) appender {
 	}
 }
 
-func appendList(b []byte, v reflect.Value) []byte {
-	values := valuesOf(v.Type().Elem())
-	b = binary.AppendUvarint(b, uint64(v.Len()))
-	for i := range v.Len() {
-		b = values(b, v.Index(i))
+func listAppender(t reflect.Type) appender {
+	var of appender // found when a list first holds something: a type may hold itself
+	find := sync.OnceFunc(func() { of = valuesOf(t.Elem()) })
+	return func(b []byte, v reflect.Value) []byte {
+		n := v.Len()
+		b = binary.AppendUvarint(b, uint64(n))
+		if n > 0 {
+			find()
+		}
+		for i := range n {
+			b = of(b, v.Index(i))
+		}
+		return b
 	}
-	return b
 }
 
-// appendMap appends entries in the order of what each is.
-func appendMap(b []byte, v reflect.Value) []byte {
-	b = binary.AppendUvarint(b, uint64(v.Len()))
-	if v.Len() == 0 {
-		return b
+// mapAppender appends what a map holds, in whatever order its entries come: the sums of two hashes of each entry, by
+// seeds of this process. Two maps that differ are taken for the same once in 2^128 comparisons.
+func mapAppender(t reflect.Type) appender {
+	var key, value appender // found when a map first holds something: a type may hold itself
+	find := sync.OnceFunc(func() { key, value = valuesOf(t.Key()), valuesOf(t.Elem()) })
+	type pair struct{ key, value reflect.Value }
+	entries := sync.Pool{New: func() any { return &pair{reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()} }}
+	return func(b []byte, v reflect.Value) []byte {
+		b = binary.AppendUvarint(b, uint64(v.Len()))
+		if v.Len() == 0 {
+			return b
+		}
+		find()
+		start := len(b)
+		var sums [2]uint64
+		one := entries.Get().(*pair)
+		for entry := v.MapRange(); entry.Next(); {
+			one.key.SetIterKey(entry)
+			one.value.SetIterValue(entry)
+			b = value(key(b[:start], one.key), one.value)
+			for i, seed := range entrySeeds {
+				sums[i] += maphash.Bytes(seed, b[start:])
+			}
+		}
+		one.key.SetZero() // holds nothing of a journey
+		one.value.SetZero()
+		entries.Put(one)
+		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b[:start], sums[0]), sums[1])
 	}
-	t, start := v.Type(), len(b)
-	key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
-	keys, values, ends := valuesOf(t.Key()), valuesOf(t.Elem()), make([]int, 0, v.Len())
-	for entry := v.MapRange(); entry.Next(); {
-		key.SetIterKey(entry)
-		value.SetIterValue(entry)
-		b = values(keys(b, key), value)
-		ends = append(ends, len(b))
-	}
-	if len(ends) == 1 {
-		return b
-	}
-	written, entries, from := slices.Clone(b[start:]), make([][]byte, len(ends)), 0
-	for i, end := range ends {
-		entries[i], from = written[from:end-start], end-start
-	}
-	slices.SortFunc(entries, bytes.Compare)
-	b = b[:start]
-	for _, entry := range entries {
-		b = append(b, entry...)
-	}
-	return b
 }
+
+var entrySeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 // appendPointed appends what a pointer points to; of an interface, with its type.
 func appendPointed(b []byte, v reflect.Value) []byte {

@@ -39,7 +39,9 @@ func (l listOfTexts) Encode(value any, buf []byte) (_ []byte, err error) {
 	for _, text := range texts {
 		size += 4 + len(text)
 	}
-	buf = slices.Grow(buf, size)
+	if cap(buf)-len(buf) < size { // to twice what is there: each of a statement's lists would copy all before it
+		buf = slices.Grow(buf, size+len(buf))
+	}
 	for _, n := range [...]uint32{1, 0, l.element, uint32(len(texts)), 1} {
 		buf = binary.BigEndian.AppendUint32(buf, n)
 	}

@@ -290,6 +290,17 @@ func (s *Service) keepWithPatience(ctx context.Context, a *inboundMessage) (Resu
 	return Result{}, problem.Because(err)
 }
 
+// eventContent is what of an event tells it from another one. Its fields stand in the order of their names, as they
+// always have: a resend is known by the same bytes.
+type eventContent struct {
+	Data    string    `json:"data"`
+	ID      string    `json:"id"`
+	Source  string    `json:"source"`
+	Subject string    `json:"subject"`
+	Time    time.Time `json:"time"`
+	Type    string    `json:"type"`
+}
+
 // contentOf is an event's content in one spelling, so that a resend in another mode is known to be the same.
 func contentOf(e *event.Event) ([]byte, error) {
 	var data bytes.Buffer
@@ -297,9 +308,7 @@ func contentOf(e *event.Event) ([]byte, error) {
 		data.Reset()
 		data.Write(e.Data())
 	}
-	content, err := json.Marshal(map[string]any{"id": e.ID(), "source": e.Source(), "type": e.Type(),
-		"subject": e.Subject(),
-		"time":    e.Time(), "data": data.String()})
+	content, err := json.Marshal(eventContent{data.String(), e.ID(), e.Source(), e.Subject(), e.Time(), e.Type()})
 	if err != nil {
 		return nil, httpx.NewProblem(http.StatusBadRequest, "The event could not be read.")
 	}

@@ -556,7 +556,7 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 		if hashes[i], err = s.nameHash(p.Organisation, p.Identity.Reveal()); err != nil {
 			return err
 		}
-		book, err := json.Marshal(p.Facts)
+		book, err := json.Marshal(&p.Facts)
 		if err != nil {
 			return fmt.Errorf("writing the facts of person %s: %w", p.ID, err)
 		}
@@ -677,7 +677,7 @@ func visitColumns(visits []*record.Visit) ([]any, error) {
 		make([]*time.Time, n)
 	versions, withdrawn, joinedTo := make([]int64, n), make([]bool, n), make([]*string, n)
 	for i, v := range visits {
-		text, err := json.Marshal(v.VisitState)
+		text, err := json.Marshal(&v.VisitState)
 		if err != nil {
 			return nil, fmt.Errorf("writing visit %s: %w", v.ID, err)
 		}
@@ -759,7 +759,7 @@ func storeStated(q queuer, all []record.StatedFacts, now time.Time) error {
 	persons, facts, ways, roles := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	messages, at := make([]*string, n), make([]time.Time, n)
 	for i, said := range all {
-		text, err := json.Marshal(said.Facts)
+		text, err := json.Marshal(&all[i].Facts)
 		if err != nil {
 			return fmt.Errorf("writing what was said of person %s: %w", said.Person, err)
 		}

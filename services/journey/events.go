@@ -92,14 +92,15 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 // applyEvent takes one event into what is known of its journey, and says whether that changed anything: a journey
 // without a row becomes known by any event.
 func (r *record) applyEvent(e flow.Event) (details json.RawMessage, changed bool, err error) {
+	if r.fresh {
+		details, err = apply(&r.JourneyState, e)
+		return details, true, err
+	}
 	changed, err = r.seen.Changed(&r.JourneyState, func() (err error) {
 		details, err = apply(&r.JourneyState, e)
 		return err
 	})
-	if err != nil {
-		return nil, false, err
-	}
-	return details, r.fresh || changed, nil
+	return details, changed, err
 }
 
 func (w *writes) store(q queuer) error {

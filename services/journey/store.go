@@ -137,7 +137,7 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	var heldWith []*string
 	var barred, same []string // each a list, as an array of PostgreSQL cannot hold lists of different length
 	for _, r := range records {
-		text, err := json.Marshal(r.JourneyState)
+		text, err := json.Marshal(&r.JourneyState)
 		if err != nil {
 			return fmt.Errorf("writing what is known of journey %s: %w", r.ID, err)
 		}

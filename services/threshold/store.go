@@ -114,12 +114,14 @@ func saveDecisions(q flow.Queuer, decisions []made, now time.Time) error {
 	}
 	var ids, journeys, organisations, directories, matrices, situations, learnt []string
 	var causes []*string
-	for _, m := range decisions {
-		matrix, err := json.Marshal(toStore(m.decision))
+	for i := range decisions {
+		m := &decisions[i]
+		decision := toStore(m.decision)
+		matrix, err := json.Marshal(&decision)
 		if err != nil {
 			return fmt.Errorf("writing decision %s: %w", m.id, err)
 		}
-		situation, err := json.Marshal(m.situation)
+		situation, err := json.Marshal(&m.situation)
 		if err != nil {
 			return fmt.Errorf("writing what decision %s was made from: %w", m.id, err)
 		}

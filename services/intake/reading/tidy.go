@@ -12,7 +12,7 @@ import (
 // read by it. damaged: it holds letters that could not be read, so that a name would be kept wrongly. What is no JSON
 // object is left as it is.
 func TidySubmitted(raw []byte) (tidied []byte, damaged bool) {
-	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\u`)) {
+	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\u`)) || bytes.Contains(raw, []byte("\uFFFD")) {
 		return tidyWhole(raw)
 	}
 	// Nothing is written otherwise than it reads: the parts that hold no person are left as they are.
@@ -20,17 +20,20 @@ func TidySubmitted(raw []byte) (tidied []byte, damaged bool) {
 	if json.Unmarshal(raw, &form) != nil || form == nil {
 		return raw, written.IsDamaged(string(raw))
 	}
+	changed := false
 	for _, name := range []string{"person", "safeContact"} {
 		part := object(form[name])
-		if part == nil {
-			continue // it is left out, or is no object
+		if part == nil || !tidyForm(map[string]any{name: part}) {
+			continue // it is left out, is no object, or tidy as it is
 		}
-		tidyForm(map[string]any{name: part})
 		tidy, err := json.Marshal(part)
 		if err != nil {
 			return raw, false
 		}
-		form[name] = tidy
+		form[name], changed = tidy, true
+	}
+	if !changed {
+		return raw, false
 	}
 	tidied, err := json.Marshal(form)
 	if err != nil {
@@ -64,13 +67,15 @@ func object(raw []byte) (read map[string]any) {
 	return read
 }
 
-func tidyForm(form map[string]any) {
+// tidyForm says whether it has changed anything.
+func tidyForm(form map[string]any) (changed bool) {
 	day := func(text string) string { read, _ := written.Day(text); return read }
 	phone := func(text string) string { read, _ := written.Phone(text); return read }
 	number := func(text string) string { read, _ := written.NHSNumber(text); return read }
 	put := func(of map[string]any, name string, read func(string) string) {
 		if text, ok := of[name].(string); ok && text != "" {
-			of[name] = read(text)
+			tidy := read(text)
+			of[name], changed = tidy, changed || tidy != text
 		}
 	}
 	if person, ok := form["person"].(map[string]any); ok {
@@ -86,4 +91,5 @@ func tidyForm(form map[string]any) {
 		(safe["channel"] == "phone" || safe["channel"] == "text") {
 		put(safe, "value", phone)
 	}
+	return changed
 }

@@ -237,9 +237,13 @@ func (p People) add(all []JourneyEvent, kind schemas.Type, key Question) []Journ
 
 // PeopleOf are all records of one person, as the world knows them.
 func (w *UnitOfWork) PeopleOf(person *Person) People {
-	ids := w.IdsOf(person)
-	return People{IDs: ids, Confirmed: w.Confirmed, Answers: slices.DeleteFunc(slices.Clone(w.Answers),
-		func(a Answer) bool { return !slices.Contains(ids, a.Person) })}
+	p := People{IDs: w.IdsOf(person), Confirmed: w.Confirmed}
+	for i := range w.Answers { // of everybody whom a batch is about
+		if a := &w.Answers[i]; slices.Contains(p.IDs, a.Person) {
+			p.Answers = append(p.Answers, *a)
+		}
+	}
+	return p
 }
 
 // Remember notes, once, how every answer stands before anything is taken in: what has been told.
