@@ -186,7 +186,7 @@ func TestSickEndpointsHoldNobodyUp(t *testing.T) {
 			w := newWard(newSite(t, Config{Allow: loopback(), patience: time.Hour}))
 			w.runs()
 			over := make(chan struct{})
-			dead, others := w.add("dead", 40, nil), append(w.add("breaks", 5, nil), w.add("later", 5, nil)...)
+			dead, others := w.add("dead", 60, nil), append(w.add("breaks", 5, nil), w.add("later", 5, nil)...)
 			healthy := w.add("healthy", 10, nil)
 			w.agreed()
 			if before > 0 {
@@ -196,8 +196,8 @@ func TestSickEndpointsHoldNobodyUp(t *testing.T) {
 			w.turns(dead, hangs(over))
 			w.turns(others[:5], breaks)
 			w.turns(others[5:], later)
-			w.tell(w.partners, 15)
-			w.have(healthy, before+15) // nothing that hangs has been let go
+			w.tell(w.partners, 6)
+			w.have(healthy, before+6) // nothing that hangs has been let go
 			w.turns(w.partners, nil)
 			close(over)
 		})

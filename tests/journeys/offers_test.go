@@ -18,6 +18,7 @@ type offering struct {
 	*system.System
 	t       *testing.T
 	journey string
+	left    int // so many have left A&E
 }
 
 // readFeed has a partner read its feed from a cursor on until nothing is left, and say by asking on that it has it all;
@@ -44,10 +45,11 @@ func readFeed(t *testing.T, s *system.System, partner, after string) string {
 func (o *offering) leaves(partners ...string) {
 	o.t.Helper()
 	id := clock.NewRandomID()
+	o.left++ // people of one name and birth date would be looked at as one
 	data := fmt.Sprintf(
 		`{"organisation":"RXX","visit":"O%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"O%[1]s","familyName":"Offered",
-		"givenName":"Sam","birthDate":"1988-02-03"},"facts":{"destination":"home","assessment":"done","areaResidence":"area-north","gender":"woman"}}`,
-		id[:8], ago(time.Hour))
+		"givenName":"Sam","birthDate":"1988-02-%02[3]d"},"facts":{"destination":"home","assessment":"done","areaResidence":"area-north","gender":"woman"}}`,
+		id[:8], ago(time.Hour), 2+o.left)
 	got := o.AskWith(system.Token(schemas.System), http.MethodPost, "/events", structured, []byte(fmt.Sprintf(
 		`{"specversion":"1.0","id":%q,"source":%q,"type":"care.footbridge.discharge.reported.v1","time":%q,"datacontenttype":"application/json","data":%s}`,
 		id, system.HospitalSource, ago(0), data)))
