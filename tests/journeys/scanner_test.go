@@ -33,6 +33,11 @@ const (
 	kindFile    = "file"
 	kindQuery   = "query"
 	kindAnswer  = "answer"
+	// What goes to partners.
+	kindMail    = "mail"
+	kindWebhook = "webhook"
+	kindFeed    = "feed"
+	kindStream  = "stream"
 	// kindServerLog is what PostgreSQL writes by itself: its settings are the site's, and may be any.
 	kindServerLog = "server log"
 )
@@ -40,6 +45,10 @@ const (
 // telemetryOnly are the kinds in which no clinical word and no partner's name may stand. In an event's data and in
 // tables they may: the criteria of services are quoted there.
 var telemetryOnly = []string{kindSubject, kindHeader, kindSpan, kindMetric, kindLog, kindArgs, kindQuery}
+
+// outwardOnly are the kinds that go to partners: neither a clinical word nor the number of a visit, a journey or a
+// record of a person may stand there.
+var outwardOnly = []string{kindMail, kindWebhook, kindFeed, kindStream}
 
 // canary is a text that must not be found, in any of its spellings.
 type canary struct {
@@ -153,31 +162,52 @@ func (l leak) String() string {
 
 // scan looks for every canary in every place.
 func scan(places []place, canaries []canary) []leak {
+	plain, exact := sieve{}, sieve{}
+	for i, c := range canaries {
+		for _, form := range c.plain {
+			plain.add([]byte(form), i)
+		}
+		for _, form := range c.exact {
+			exact.add(form, i)
+		}
+	}
 	var found []leak
 	for _, p := range places {
-		lower := bytes.ToLower(p.content)
-		for _, c := range canaries {
-			if len(c.only) > 0 && !slices.Contains(c.only, p.kind) {
-				continue
-			}
-			if as, ok := c.in(lower, p.content); ok {
-				found = append(found, leak{p, c.label, as})
+		seen := map[int]bool{}
+		note := func(i int, as []byte) {
+			c := canaries[i]
+			if !seen[i] && (len(c.only) == 0 || slices.Contains(c.only, p.kind)) {
+				seen[i] = true
+				found = append(found, leak{p, c.label, string(as)})
 			}
 		}
+		plain.find(bytes.ToLower(p.content), note)
+		exact.find(p.content, note)
 	}
 	return found
 }
 
-func (c canary) in(lower, content []byte) (as string, found bool) {
-	for _, form := range c.plain {
-		if bytes.Contains(lower, []byte(form)) {
-			return form, true
+// sieve holds texts, each of which is of a canary, by their first four bytes, so that thousands are looked for in one
+// pass.
+type sieve map[[4]byte][]needle
+
+type needle struct {
+	text []byte
+	of   int
+}
+
+// add adds a text of at least four bytes.
+func (s sieve) add(text []byte, of int) {
+	start := [4]byte(text)
+	s[start] = append(s[start], needle{text, of})
+}
+
+func (s sieve) find(content []byte, found func(of int, text []byte)) {
+	for at := 0; at+4 <= len(content); at++ {
+		for _, n := range s[[4]byte(content[at:])] {
+			if bytes.HasPrefix(content[at:], n.text) {
+				found(n.of, n.text)
+			}
 		}
 	}
-	for _, form := range c.exact {
-		if bytes.Contains(content, form) {
-			return string(form), true
-		}
-	}
-	return "", false
 }

@@ -6,6 +6,7 @@
 package system
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -105,6 +106,12 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 func StartWith(t testing.TB, settings ...string) *System {
 	t.Helper()
 	return start(t, &System{t: t, StateDir: t.TempDir(), clock: clock.Real(), own: settings}, binary)
+}
+
+// StartPrepared is Start and StartWith at once.
+func StartPrepared(t testing.TB, before func(db *testkit.DB), settings ...string) *System {
+	t.Helper()
+	return start(t, &System{t: t, StateDir: t.TempDir(), clock: clock.Real(), own: settings}, binary, before)
 }
 
 // start starts one that is prepared: further settings are its own.
@@ -305,19 +312,55 @@ func (s *System) signIns() *gateway.Sessions {
 func (s *System) AskAs(who principal.Principal, method, path, contentType string, body []byte,
 	header ...string) Answer {
 	s.t.Helper()
-	sessions := s.signIns()
-	signedIn := httptest.NewRecorder()
-	if err := sessions.Begin(signedIn, httptest.NewRequest(http.MethodPost, "/sign-in", nil), who); err != nil {
-		s.t.Fatal(err)
-	}
-	headers := http.Header{}
-	for _, cookie := range signedIn.Result().Cookies() {
-		headers.Add("Cookie", cookie.Name+"="+cookie.Value)
-	}
+	headers := s.signedIn(who)
 	for i := 0; i+1 < len(header); i += 2 {
 		headers.Set(header[i], header[i+1])
 	}
 	return s.ask(headers, method, path, contentType, body)
+}
+
+// signedIn are the headers of anybody who has signed in.
+func (s *System) signedIn(who principal.Principal) http.Header {
+	s.t.Helper()
+	answer := httptest.NewRecorder()
+	if err := s.signIns().Begin(answer, httptest.NewRequest(http.MethodPost, "/sign-in", nil), who); err != nil {
+		s.t.Fatal(err)
+	}
+	headers := http.Header{}
+	for _, cookie := range answer.Result().Cookies() {
+		headers.Add("Cookie", cookie.Name+"="+cookie.Value)
+	}
+	return headers
+}
+
+// Streamed reads so many events of a stream of server-sent events as anybody, and gives all that came until then.
+func (s *System) Streamed(who principal.Principal, path string, events int) []byte {
+	s.t.Helper()
+	ctx, end := context.WithTimeout(s.t.Context(), Patience)
+	defer end()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.HTTP+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header = s.signedIn(who)
+	answer, err := asking.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var all bytes.Buffer
+	lines := bufio.NewScanner(answer.Body)
+	for events > 0 && lines.Scan() {
+		all.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "data: ") {
+			events--
+		}
+	}
+	if events > 0 {
+		s.t.Fatalf("the stream ended %d events too early: %d %s (%v)", events, answer.StatusCode, all.Bytes(),
+			lines.Err())
+	}
+	return all.Bytes()
 }
 
 // ask waits as long as it is told to when it looked too often: a test that looks until something is there does.
