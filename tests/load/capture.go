@@ -38,7 +38,8 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 	defer func() { _ = db.Close(ctx) }()
 	c := &captured{Data: map[string]json.RawMessage{}, By: map[string]string{}, Details: map[string]string{}}
 	var situation string
-	err = db.QueryRow(ctx, `select v.says::text, t.known::text, d.matrix::text, d.situation::text, d.directory, f.known::text,
+	err = db.QueryRow(ctx, `select v.says::text, t.known::text, d.matrix::text, d.situation::text, d.directory,
+		f.known::text,
 		b.known::text, j.known::text,
 			o.partner::text, length(m.raw), length(k.wrapped), length(p.identity)
 		from intake.visit v, threshold.journey_state t, threshold.decision d, followup.journey_state f, followup.offer

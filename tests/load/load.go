@@ -356,7 +356,7 @@ func (r *running) forget(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = db.Close(ctx) }()
-	for _, name := range services {
+	for _, name := range speakers() {
 		for _, table := range []string{"outbox_stream", "outbox_writer"} {
 			if _, err := db.Exec(ctx, "delete from "+pgx.Identifier{name, table}.Sanitize()); err != nil {
 				return fmt.Errorf("cleaning the template: %w", err)

@@ -48,6 +48,9 @@ func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 		float64(ours.allRows()) < 0.95*float64(same.allRows()) {
 		t.Errorf("the services wrote %d rows, and the reference of the same rows %d", ours.allRows(), same.allRows())
 	}
+	if ours := b.results[nameFootbridge].Footprint.beside; ours.rows == 0 || ours.deliveries == 0 {
+		t.Errorf("of delivery %d rows and %d deliveries were counted", ours.rows, ours.deliveries)
+	}
 	for name, r := range b.results {
 		if name == nameFlowAlone || name == nameIdeal {
 			continue // they have a unit of their own

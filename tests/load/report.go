@@ -173,12 +173,15 @@ func (b *bench) latencyGrid() *grid {
 // footprintGrid is what a unit leaves behind, counted.
 func (b *bench) footprintGrid() *grid {
 	g := &grid{title: "One unit, counted in tables, stream and consumers", head: []string{"variant", "rows", "events",
-		"deliveries", "bytes of the database"}}
+		"deliveries", "rows of delivery", "deliveries to it", "bytes of the database"}}
 	for _, v := range b.variants() {
 		r := b.results[v.name]
 		g.add(v.name, number("%.2f", float64(r.Footprint.allRows())/r.Units),
 			number("%.2f", float64(r.Footprint.events)/r.Units),
-			number("%.2f", float64(r.Footprint.deliveries)/r.Units), number("%.0f", float64(r.Footprint.bytes)/r.Units))
+			number("%.2f", float64(r.Footprint.deliveries)/r.Units),
+			number("%.2f", float64(r.Footprint.beside.rows)/r.Units),
+			number("%.2f", float64(r.Footprint.beside.deliveries)/r.Units),
+			number("%.0f", float64(r.Footprint.bytes)/r.Units))
 	}
 	return g
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,15 +11,17 @@ import (
 	"footbridge/schemas"
 )
 
-// services that keep tables.
+// services that keep tables, and that the hand-written variants do by hand. What delivery does beside them is counted
+// apart.
 var services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
 
 // footprint is what a run has left behind, counted in tables, stream and consumers.
 type footprint struct {
-	rows       map[string]int64 // by schema.table
-	events     uint64           // stored by the stream
-	deliveries uint64           // acknowledged by the services' consumers, redeliveries left out
-	bytes      int64            // of the database
+	rows       map[string]int64                 // by schema.table
+	events     uint64                           // stored by the stream
+	deliveries uint64                           // acknowledged by the services' consumers, redeliveries left out
+	bytes      int64                            // of the database
+	beside     struct{ rows, deliveries int64 } // delivery's own: no hand-written variant has them
 }
 
 func footprintOf(ctx context.Context, adminURL string, conn *bus.Conn) (footprint, error) {
@@ -30,7 +33,7 @@ func footprintOf(ctx context.Context, adminURL string, conn *bus.Conn) (footprin
 	defer func() { _ = db.Close(ctx) }()
 	rows, err := db.Query(ctx, `select array[schemaname, tablename]::text[] from pg_tables t where schemaname = any($1)
 		and not exists (select from pg_inherits i where i.inhrelid = format('%I.%I', schemaname, tablename)::regclass)`,
-		services)
+		append(slices.Clone(services), schemas.Delivery))
 	if err != nil {
 		return f, err
 	}
@@ -42,6 +45,10 @@ func footprintOf(ctx context.Context, adminURL string, conn *bus.Conn) (footprin
 		var count int64
 		if err := db.QueryRow(ctx, "select count(*) from "+pgx.Identifier(name).Sanitize()).Scan(&count); err != nil {
 			return f, err
+		}
+		if name[0] == schemas.Delivery {
+			f.beside.rows += count
+			continue
 		}
 		f.rows[name[0]+"."+name[1]] = count
 	}
@@ -64,6 +71,9 @@ func (f *footprint) countStream(ctx context.Context, conn *bus.Conn) error {
 		}
 		f.deliveries += consumer.CachedInfo().Delivered.Consumer
 	}
+	if consumer, err := stream.Consumer(ctx, schemas.Delivery); err == nil {
+		f.beside.deliveries = int64(consumer.CachedInfo().Delivered.Consumer)
+	}
 	return nil
 }
 
@@ -71,6 +81,8 @@ func (f *footprint) countStream(ctx context.Context, conn *bus.Conn) error {
 func (f footprint) since(before footprint) footprint {
 	diff := footprint{rows: map[string]int64{}, events: f.events - before.events,
 		deliveries: f.deliveries - before.deliveries, bytes: f.bytes - before.bytes}
+	diff.beside.rows, diff.beside.deliveries = f.beside.rows-before.beside.rows,
+		f.beside.deliveries-before.beside.deliveries
 	for table, n := range f.rows {
 		if n != before.rows[table] {
 			diff.rows[table] = n - before.rows[table]
