@@ -9,9 +9,10 @@
 //   - who is asking is told to a service in the signed header of package principal alone: credentials, cookies and
 //     whatever a caller put into that header stop here;
 //   - a service that runs in this process verifies that header just as one behind the network does;
+//   - staff sign in by an identity provider, and are whom one file says by their claims, now: whoever is mapped
+//     otherwise, disabled or signed out there has no session here any more;
 //   - signing out ends a session here, on every replica: what a browser, or whoever copied its cookie, sends
-//     afterwards is
-//     nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
+//     afterwards is nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
 //   - a link in a mail is somebody's who may answer one offer, whoever is signed in; its token goes to delivery, which
 //     says what it opens, and no further; whoever guesses is to wait, and keeps no link out that is right, unless one
 //     address asks more often than any unknown caller may;
