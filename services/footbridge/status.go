@@ -97,6 +97,9 @@ func status(ctx context.Context, args []string) error {
 	for _, name := range slices.Sorted(maps.Keys(report.Readiness.Reasons)) {
 		fmt.Printf("not ready: %s, because %s\n", name, report.Readiness.Reasons[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(report.Readiness.Notes)) {
+		fmt.Printf("amiss: %s: %s\n", name, report.Readiness.Notes[name])
+	}
 	return nil
 }
 

@@ -41,13 +41,13 @@ func TestStaffSignInByTheirProviderWithABrowser(t *testing.T) {
 		do(t, ctx, chromedp.Navigate("http://"+s.HTTP+"/journeys"), chromedp.WaitVisible(toProvider))
 		picture(t, ctx, "sign-in-with-provider")
 		do(t, ctx, press(toProvider), chromedp.WaitVisible(`input[value="stranger"]`), press(`input[value="stranger"]`),
-			press(`button`), chromedp.WaitVisible(`a[href="/get-support"]`))
+			press(`form button`), chromedp.WaitVisible(`a[href="/get-support"]`))
 		words("main", "You cannot use Footbridge yet", "whoever started this system")
 		accessible("somebody who is nobody here")
 		picture(t, ctx, "sign-in-nobody")
 		do(t, ctx, chromedp.Navigate("http://"+s.HTTP+"/journeys"), press(toProvider),
 			chromedp.WaitVisible(`input[value="liaison-navigator"]`), press(`input[value="liaison-navigator"]`),
-			press(`button`), chromedp.WaitVisible(`form[action="/sign-in/role"]`))
+			press(`form button`), chromedp.WaitVisible(`form[action="/sign-in/role"]`))
 		accessible("choosing who one is")
 		do(t, ctx, press(`form[action="/sign-in/role"] button`), chromedp.WaitVisible(`.nhsuk-error-summary`))
 		words("main", "Choose who you are here today")

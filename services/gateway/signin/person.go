@@ -151,7 +151,7 @@ func (s *SignIn) verify(ctx context.Context, p Provider, d *described, token *oa
 	}
 	id, err := d.verifier.Verify(ctx, raw)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRefused, withoutClaims(err))
+		return nil, withoutClaims(err)
 	}
 	claims := map[string]any{}
 	if err := id.Claims(&claims); err != nil {
@@ -171,23 +171,23 @@ func (s *SignIn) verify(ctx context.Context, p Provider, d *described, token *oa
 	return claims, s.complete(ctx, d, token, id.Subject, claims)
 }
 
-// withoutClaims is why a token was refused, without what stands in it.
+// withoutClaims is why a token was refused, without what stands in it; ErrDown where it could not be looked at.
 func withoutClaims(err error) error {
 	var late *oidc.TokenExpiredError
-	text := err.Error()
+	text, why := err.Error(), "the token is not as it must be"
 	switch {
-	case errors.As(err, &late):
-		return errors.New("the ID token is over; are both clocks right?")
 	case strings.Contains(text, "get keys failed"), strings.Contains(text, "fetching keys"):
-		return fmt.Errorf("its keys cannot be fetched: %w", ErrDown)
+		return fmt.Errorf("%w: its keys cannot be fetched", ErrDown)
+	case errors.As(err, &late):
+		why = "the token is over; are both clocks right?"
 	case strings.Contains(text, "different provider"):
-		return errors.New("the ID token is another issuer's")
+		why = "the token is another issuer's"
 	case strings.Contains(text, "audience"):
-		return errors.New("the ID token is for another client")
+		why = "the token is for another client"
 	case strings.Contains(text, "malformed"), strings.Contains(text, "signature"):
-		return errors.New("the ID token is not signed as it must be")
+		why = "the token is not signed as it must be"
 	}
-	return errors.New("the ID token is not as it must be")
+	return fmt.Errorf("%w: %s", ErrRefused, why)
 }
 
 // amiss says what is wrong with a token that is signed, of this issuer, for this client and not over.
@@ -208,11 +208,11 @@ func (s *SignIn) amiss(p Provider, id *oidc.IDToken, claims map[string]any, nonc
 	case claims["events"] != nil:
 		return "it is no ID token"
 	}
-	if p.MaxAge == 0 {
+	if p.MaxAge == 0 || nonce == "" { // a token that was renewed is of a session that has limits of its own
 		return ""
 	}
 	at, ok := claims["auth_time"].(float64)
-	if !ok || nonce != "" && now.Sub(time.Unix(int64(at), 0)) > p.MaxAge+skew {
+	if !ok || now.Sub(time.Unix(int64(at), 0)) > p.MaxAge+skew {
 		return "they showed who they are longer ago than is asked for"
 	}
 	return ""
@@ -306,7 +306,7 @@ func (s *SignIn) LoggedOut(ctx context.Context, provider, raw string) (SignedOut
 	}
 	token, err := d.verifier.VerifyLogout(oidc.ClientContext(ctx, s.cfg.Client), raw)
 	if err != nil {
-		return SignedOut{}, fmt.Errorf("%w: %w", ErrRefused, withoutClaims(err))
+		return SignedOut{}, withoutClaims(err)
 	}
 	now := s.clock.Now()
 	if !isEvent(token) || len(token.TokenID) > 500 || token.IssuedAt.After(now.Add(skew)) ||

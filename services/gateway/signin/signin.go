@@ -102,6 +102,7 @@ type extra struct {
 	EndSession string   `json:"end_session_endpoint"`
 	SaysIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 	Challenges []string `json:"code_challenge_methods_supported"`
+	Methods    []string `json:"token_endpoint_auth_methods_supported"`
 }
 
 // New reads the mapping. No provider need be there.
@@ -223,11 +224,14 @@ func (s *SignIn) described(ctx context.Context, p Provider) (*described, error) 
 		return d.orDown()
 	}
 	if err := s.read(ctx, p, d, now); err != nil {
+		if d.failed.IsZero() { // once, until it is there again
+			s.cfg.Log.Warn("an identity provider does not describe itself", schemas.AttrProvider, p.ID,
+				schemas.AttrError, err)
+		}
 		d.failed = now
-		s.cfg.Log.Warn("an identity provider does not describe itself", schemas.AttrProvider, p.ID,
-			schemas.AttrError, err)
 		return d.orDown()
 	}
+	d.failed = time.Time{}
 	return d.copy(), nil
 }
 
@@ -267,8 +271,13 @@ func (s *SignIn) read(ctx context.Context, p Provider, d *described, now time.Ti
 
 // oauth is the client of a provider.
 func (s *SignIn) oauth(p Provider, d *described) *oauth2.Config {
-	return &oauth2.Config{ClientID: p.Client, ClientSecret: s.cfg.Secrets[p.ID], Endpoint: d.provider.Endpoint(),
-		RedirectURL: s.back(p), Scopes: p.Scopes}
+	at := d.provider.Endpoint()
+	at.AuthStyle = oauth2.AuthStyleInHeader
+	if s.cfg.Secrets[p.ID] == "" || len(d.extra.Methods) > 0 && !slices.Contains(d.extra.Methods, "client_secret_basic") {
+		at.AuthStyle = oauth2.AuthStyleInParams
+	}
+	return &oauth2.Config{ClientID: p.Client, ClientSecret: s.cfg.Secrets[p.ID], Endpoint: at, RedirectURL: s.back(p),
+		Scopes: p.Scopes}
 }
 
 // back is where a provider sends people to: an address of its own, so that no other's answer is taken for its.

@@ -33,6 +33,9 @@ type forger struct {
 	token    string         // what it answers as the ID token
 	more     map[string]any // its further description
 	userinfo map[string]any
+	keyless  bool // its keys cannot be fetched
+	posted   url.Values
+	basic    bool // the client showed its secret in a header
 }
 
 func newForger(t *testing.T) *forger {
@@ -53,10 +56,17 @@ func newForger(t *testing.T) *forger {
 		write(w, about)
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		if f.keyless {
+			http.Error(w, "being mended", http.StatusServiceUnavailable)
+			return
+		}
 		write(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k", Algorithm: "RS256",
 			Use: "sig"}}})
 	})
-	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		_, _, f.basic = r.BasicAuth()
+		f.posted = r.PostForm
 		write(w, map[string]any{"access_token": "an-access-token", "token_type": "Bearer", "id_token": f.token})
 	})
 	mux.HandleFunc("GET /userinfo", func(w http.ResponseWriter, _ *http.Request) { write(w, f.userinfo) })
@@ -315,5 +325,53 @@ func TestTheFileIsTakenInWhileTheProcessRunsAndAWrongOneIsNot(t *testing.T) {
 	if err := s.Replace(&signin.Mapping{}); err == nil || !slices.Equal(s.Mapping().Providers[0].Scopes,
 		[]string{"openid"}) {
 		t.Errorf("a mapping without a provider: %v", err)
+	}
+}
+
+func TestATokenThatCannotBeLookedAtIsNotCalledForged(t *testing.T) {
+	t.Parallel()
+	f := newForger(t)
+	s, nonce, state := asked(t, f)
+	f.token, f.keyless = signed(t, jose.RS256, f.key, "k", claims(f, nonce)), true
+	answer := url.Values{"state": {state}, "code": {"abc"}}
+	if _, err := s.Return(t.Context(), "trust", secret, answer); !errors.Is(err, signin.ErrDown) ||
+		errors.Is(err, signin.ErrRefused) {
+		t.Errorf("without keys: %v", err)
+	}
+	was := signin.Person{Provider: "trust", Who: signin.Who(f.URL, "sub", "nurse"), Renew: "a-token"}
+	if _, err := s.Renew(t.Context(), was); !errors.Is(err, signin.ErrDown) || errors.Is(err, signin.ErrRefused) {
+		t.Errorf("asked again, without keys: %v", err)
+	}
+	f.keyless = false
+	if _, err := s.Renew(t.Context(), was); err != nil {
+		t.Errorf("asked again: %v", err)
+	}
+	f.token = signed(t, jose.RS256, f.key, "k", with(claims(f, nonce), "sub", "chief"))
+	if _, err := s.Renew(t.Context(), was); !errors.Is(err, signin.ErrRefused) {
+		t.Errorf("asked again, it is another: %v", err)
+	}
+}
+
+func TestTheSecretIsShownAsTheProviderTakesItAndAPublicClientHasPKCEAlone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		secret  string
+		methods any
+		basic   bool
+	}{{"a secret", nil, true}, {"a secret", []string{"client_secret_post", "client_secret_basic"}, true},
+		{"a secret", []string{"client_secret_post"}, false}, {"", nil, false}} {
+		f := newForger(t)
+		if c.methods != nil {
+			f.more["token_endpoint_auth_methods_supported"] = c.methods
+		}
+		s, err := signin.New(signin.Config{URL: "https://footbridge.example", Clock: clock.Real(),
+			Client: &http.Client{}, Secrets: map[string]string{"trust": c.secret}, Mapping: &signin.Mapping{
+				Providers: []signin.Provider{{ID: "trust", Issuer: f.URL, Client: "footbridge"}}}})
+		ok(t, err)
+		_, _ = s.Return(t.Context(), "trust", secret, url.Values{"state": {signin.State(secret)}, "code": {"abc"}})
+		if f.basic != c.basic || len(f.posted.Get("code_verifier")) != 43 ||
+			!c.basic && f.posted.Get("client_secret") != c.secret {
+			t.Errorf("%+v: in a header %v, posted %v", c, f.basic, f.posted)
+		}
 	}
 }
