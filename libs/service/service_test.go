@@ -219,6 +219,15 @@ func TestReadinessSaysWhoIsNotReadyAndWhy(t *testing.T) {
 	if status, state := ready(); status != 503 || state.Reasons["web"] != "the broker does not answer" {
 		t.Errorf("paused: %d %+v", status, state)
 	}
+	h.Ready()
+	h.Note("nobody can sign in by one provider")
+	if status, state := ready(); status != 200 || !state.Ready || len(state.Notes) != 1 {
+		t.Errorf("ready, with something amiss: %d %+v", status, state)
+	}
+	h.Note("")
+	if status, state := ready(); status != 200 || len(state.Notes) != 0 {
+		t.Errorf("with nothing amiss any more: %d %+v", status, state)
+	}
 	for path, want := range map[string]string{"/livez": "alive\n", "/metrics": "up 1", "/debug/more": "more"} {
 		if status, body := get(path); status != 200 || body != want {
 			t.Errorf("%s: %d %q", path, status, body)

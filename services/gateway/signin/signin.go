@@ -273,7 +273,8 @@ func (s *SignIn) read(ctx context.Context, p Provider, d *described, now time.Ti
 func (s *SignIn) oauth(p Provider, d *described) *oauth2.Config {
 	at := d.provider.Endpoint()
 	at.AuthStyle = oauth2.AuthStyleInHeader
-	if s.cfg.Secrets[p.ID] == "" || len(d.extra.Methods) > 0 && !slices.Contains(d.extra.Methods, "client_secret_basic") {
+	if s.cfg.Secrets[p.ID] == "" || len(d.extra.Methods) > 0 &&
+		!slices.Contains(d.extra.Methods, "client_secret_basic") {
 		at.AuthStyle = oauth2.AuthStyleInParams
 	}
 	return &oauth2.Config{ClientID: p.Client, ClientSecret: s.cfg.Secrets[p.ID], Endpoint: at, RedirectURL: s.back(p),
