@@ -680,3 +680,25 @@ func TestACallThatWeDidNotMakeIsMadeOnTheNextDayAllowed(t *testing.T) {
 		t.Errorf("one that was not made counts as a try: %+v", shown.Next)
 	}
 }
+
+// On the day of a session that somebody else has planned nobody rings: not for a call that was left from the day before
+// either.
+func TestACallLeftFromTheDayBeforeIsNotMadeOnTheDayOfASession(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	journey, call, due := d.active(now)
+	next := due.AddDate(0, 0, 1)
+	d.hears(journey, d.c.Now(), schemas.AppointmentBooked, schemas.AppointmentBookedData{Appointment: "session",
+		On: calendar.DayOf(next, d.zone).String()})
+	d.at(next)
+	d.as(schemas.Caller, "RXX", "caller")
+	_, status, text := do[claimShown](d, "POST", "/api/calls/"+call+"/claim", "")
+	if status != http.StatusConflict || !strings.Contains(text, "in touch with the person today") {
+		t.Errorf("on the day of the session: %d %s", status, text)
+	}
+	d.hears(journey, d.c.Now(), schemas.AppointmentCancelled,
+		schemas.AppointmentCancelledData{Appointment: "session"})
+	if _, status, text = do[claimShown](d, "POST", "/api/calls/"+call+"/claim", ""); status != http.StatusOK {
+		t.Errorf("once it is called off: %d %s", status, text)
+	}
+}
