@@ -129,3 +129,16 @@ func (c *Conn) CheckStream(ctx context.Context, s Stream) error {
 	}
 	return nil
 }
+
+// Unread counts the messages of a stream that its durables have yet to take or to acknowledge.
+func (c *Conn) Unread(ctx context.Context, name string) (unread int, err error) {
+	stream, err := c.JS.Stream(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("looking for stream %s: %w", name, err)
+	}
+	readers := stream.ListConsumers(ctx)
+	for reader := range readers.Info() {
+		unread += int(reader.NumPending) + reader.NumAckPending
+	}
+	return unread, readers.Err()
+}

@@ -81,6 +81,39 @@ type machine func() time.Time
 
 func (now machine) Now() time.Time { return now() }
 
+// heldSlower is how many times slower than real time a held clock goes.
+const heldSlower = 1000
+
+// Held is a clock that shows the instant it was moved to, and goes on from there by a thousandth of real time: what
+// happens keeps its order, and a slow machine makes nothing late.
+type Held struct {
+	Shifted
+	shows atomic.Pointer[heldInstant]
+}
+
+type heldInstant struct{ at, since time.Time }
+
+// NewHeld makes a clock that shows at.
+func NewHeld(at time.Time) *Held {
+	h := &Held{}
+	h.shows.Store(&heldInstant{at.UTC(), time.Now()})
+	return h
+}
+
+// Now is the instant that the clock was moved to, and a little.
+func (h *Held) Now() time.Time {
+	shows := h.shows.Load()
+	return shows.at.Add(time.Since(shows.since) / heldSlower)
+}
+
+// MoveTo moves the clock to an instant; it never goes back. Followers look again, also where it stays.
+func (h *Held) MoveTo(at time.Time) {
+	if at.After(h.Now()) {
+		h.shows.Store(&heldInstant{at.UTC(), time.Now()})
+	}
+	h.Set(0)
+}
+
 // Settled says whether every follower has looked since the clock was last set.
 func (s *Shifted) Settled() bool {
 	s.mu.Lock()

@@ -57,28 +57,16 @@ func (l *leaping) read(file string) {
 	l.wrong.Store(int64(by))
 }
 
-// steered is a clock that a test holds. It goes on by a thousandth of real time, so that a slow machine makes nothing
-// late.
+// steered is a clock that a test holds, by a file.
 type steered struct {
-	clock.Shifted
-	held  atomic.Pointer[instant]
+	*clock.Held
 	shown string
-}
-
-type instant struct{ at, since time.Time }
-
-const slower = 1000
-
-func (s *steered) Now() time.Time {
-	held := s.held.Load()
-	return held.at.Add(time.Since(held.since) / slower)
 }
 
 // steeredBy is a clock that follows a file, an instant and a number: the clock is set whenever it changes. When all
 // that waits for a time has looked since, the same text is put into a file beside it whose name ends in .settled.
 func steeredBy(file string) clock.Clock {
-	s := &steered{}
-	s.held.Store(&instant{time.Now().UTC(), time.Now()})
+	s := &steered{Held: clock.NewHeld(startsAt(file))}
 	s.follow(file)
 	go func() {
 		for range time.Tick(2 * time.Millisecond) {
@@ -88,19 +76,29 @@ func steeredBy(file string) clock.Clock {
 	return s
 }
 
+// startsAt is the instant that a file holds; the machine's where it holds none.
+func startsAt(file string) time.Time {
+	text, _ := os.ReadFile(file)
+	if at, err := instantIn(text); err == nil {
+		return at
+	}
+	return time.Now()
+}
+
+func instantIn(text []byte) (time.Time, error) {
+	written, _, _ := strings.Cut(string(text), " ")
+	return time.Parse(time.RFC3339Nano, written)
+}
+
 func (s *steered) follow(file string) {
 	text, _ := os.ReadFile(file)
-	written, _, _ := strings.Cut(string(text), " ")
-	at, err := time.Parse(time.RFC3339Nano, written)
+	at, err := instantIn(text)
 	switch {
 	case err != nil:
 		return
 	case string(text) != s.shown:
-		if now := s.Now(); s.shown == "" || at.After(now) {
-			s.held.Store(&instant{at.UTC(), time.Now()})
-		}
 		s.shown = string(text)
-		s.Set(0)
+		s.MoveTo(at)
 	case s.Settled():
 		if settled, _ := os.ReadFile(file + ".settled"); string(settled) != s.shown {
 			_ = os.WriteFile(file+".settled", text, 0o600)

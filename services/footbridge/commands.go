@@ -57,6 +57,9 @@ type commandLine struct {
 		} `cmd:"" help:"Read golden samples by the profiles they belong to; nothing is sent or stored."`
 	} `cmd:"" group:"feed" help:"How each sender's messages are read."`
 	Sim struct {
+		Run struct {
+			simFlags
+		} `cmd:"" default:"withargs" help:"Run a whole system on a clock of its own, have made-up people live through some weeks in it, and tell what became of everyone; also without the word run."`
 		Partner struct {
 			simPartnerFlags
 		} `cmd:"" help:"Receive webhooks as a partner's system would, check who signed them, and print each event once."`
@@ -224,6 +227,7 @@ func actions() map[string]action {
 		"signals":          {signals, "footbridge signals ./signals"},
 		"referrals import": {sub(referrals, "import"), "footbridge referrals import night.csv --json"},
 		"profiles test":    {sub(profiles, "test"), "footbridge profiles test ./profiles"},
+		"sim run":          {simulate, "footbridge sim --days 14 --discharges 50 --seed 1 --out ./simulated"},
 		"sim partner": {simPartner, "FOOTBRIDGE_SIM_SECRET=whsec_… footbridge sim partner --sim-listen " +
 			"127.0.0.1:8091"},
 		"status": {status, "footbridge status --json"},

@@ -87,6 +87,7 @@ type Config struct {
 	madeUp      *madeUp     // the identity provider of dev --oidc
 	quiet       bool        // only what needs attention is logged
 	clock       clock.Clock // in the place of the machine's: the demo tells of days gone by
+	simulation  string      // the token of a simulation's hospital: everything here is one
 }
 
 // creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: the nkey of its key

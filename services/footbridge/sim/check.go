@@ -1,0 +1,170 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// Where somebody stands, in the order in which the pictures show it.
+const (
+	standsAsked   = "being asked"
+	standsPartner = "a partner is asked"
+	standsMeeting = "a session is arranged"
+	standsCalls   = "short calls meanwhile"
+	standsStaff   = "a navigator sees to it"
+	standsHold    = "somebody else has them"
+	standsVoid    = "past its time and grace"
+	standsClosed  = "brought to a close"
+)
+
+// Stands are all of them.
+var Stands = []string{standsVoid, standsStaff, standsAsked, standsPartner, standsMeeting, standsCalls, standsHold,
+	standsClosed}
+
+// bands say where somebody stands by the kind of the step that comes next.
+var bands = map[string]string{"ask-the-person": standsAsked, "ask-about-calls": standsAsked,
+	"ask-how-to-reach": standsAsked, "find-out": standsAsked, "find-where-they-are": standsAsked,
+	"ask-again-on-return": standsAsked, "clinician-decides": standsAsked, "ask-the-parent": standsAsked,
+	"partner-answers": standsPartner, "ask-about-partner": standsPartner, "tell-the-partner": standsPartner,
+	"partner-arranges": standsMeeting, "introduce": standsMeeting, "session": standsMeeting,
+	"ask-what-next": standsMeeting, "bridging-call": standsCalls, "review-the-hold": standsHold}
+
+// listedJourney is a journey of the list.
+type listedJourney struct {
+	Journey, State string
+	Next           *step
+}
+
+// check sees that what must always hold does: by plain SQL, and by what anybody may read. An error is that it could not
+// be looked at.
+func (r *run) check(ctx context.Context) error {
+	r.report.Ticks++
+	missing, err := stepless(ctx, r.cfg.Database)
+	if err != nil {
+		return err
+	}
+	for _, id := range missing {
+		r.fault("an open journey has no next step", id)
+	}
+	return r.void(ctx)
+}
+
+// void counts the journeys that are past their time and grace, each with whom it waits for. Each has an added owner.
+func (r *run) void(ctx context.Context) error {
+	operator := Who{Organisation: r.cfg.Organisation, Role: schemas.Operator, Subject: "sim-operator"}
+	list, err := all[listedJourney](ctx, r, operator, "/api/journeys?void=true")
+	if err != nil {
+		return err
+	}
+	where := map[string]int{}
+	for _, j := range list {
+		if j.Next == nil {
+			r.fault("a journey in the void has no next step", j.Journey)
+			continue
+		}
+		where[j.Next.Kind+" of "+r.owner(j.Next.Owner)]++
+		if len(j.Next.AlsoOwners) == 0 {
+			r.fault(fmt.Sprintf("the step %s of %s is past its grace, and nobody was added to it", j.Next.Kind,
+				r.owner(j.Next.Owner)), j.Journey)
+		}
+		r.report.voided[j.Journey] = true
+	}
+	r.report.Void = len(list)
+	if len(list) > r.report.VoidMost {
+		r.report.VoidMost, r.report.VoidWhere = len(list), where
+		r.report.VoidMostAt = r.now.In(r.zone).Format("2006-01-02 15:04")
+	}
+	return nil
+}
+
+// owner is whose a step is; a partner by its scenario's name.
+func (r *run) owner(owner string) string {
+	if id, ok := strings.CutPrefix(owner, schemas.OwnerPartner+":"); ok {
+		for _, p := range r.partners {
+			if p.id == id {
+				return "partner:" + p.ID
+			}
+		}
+	}
+	return owner
+}
+
+// evening looks at where everybody stands at the end of a day.
+func (r *run) evening(ctx context.Context, day calendar.Day) error {
+	navigator := whoOf(r.cfg.Organisation, duty)
+	list, err := all[listedJourney](ctx, r, navigator, "/api/journeys")
+	if err != nil {
+		return err
+	}
+	counts := map[string]int{}
+	for _, f := range r.journeys {
+		if f.closed != "" {
+			counts[standsClosed]++
+		}
+	}
+	for _, j := range list {
+		f := r.follow(j.Journey)
+		f.band = standsStaff
+		if j.Next != nil {
+			f.next, f.nextOwner = j.Next.Kind, r.owner(j.Next.Owner)
+			if band := bands[j.Next.Kind]; band != "" {
+				f.band = band
+			}
+		}
+		if j.State == "held" {
+			f.band = standsHold
+		}
+		counts[f.band]++
+	}
+	r.report.Days = append(r.report.Days, DayCount{Day: day.String(), Counts: counts, Void: r.report.Void})
+	r.log.write(line{At: r.now, Kind: "day", About: day.String(), Data: map[string]any{"stands": counts,
+		"void": r.report.Void}})
+	if err := r.windows(ctx, day); err != nil {
+		return err
+	}
+	r.tellDay(day, counts)
+	return nil
+}
+
+// windows looks at the windows of which that day was the last.
+func (r *run) windows(ctx context.Context, day calendar.Day) error {
+	lost, err := lostWindows(ctx, r.cfg.Database, day.String(), (day + 1).String(), (day+1).At(0, 0, r.zone))
+	if err != nil {
+		return err
+	}
+	for _, w := range lost {
+		r.report.WindowsLost++
+		if !w.Held {
+			r.fault("a window was lost ("+w.Last+") that no navigator had a step about", w.Journey)
+		}
+		if !w.Told {
+			r.fault("a window was lost ("+w.Last+") and nobody was to tell the person", w.Journey)
+		}
+	}
+	return nil
+}
+
+// tellDay is a line of progress.
+func (r *run) tellDay(day calendar.Day, counts map[string]int) {
+	if r.cfg.Progress == nil {
+		return
+	}
+	var parts []string
+	for _, s := range Stands {
+		if counts[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", s, counts[s]))
+		}
+	}
+	fmt.Fprintf(r.cfg.Progress, "%s  void %d  faults %d  %s\n", day.At(12, 0, time.UTC).Format("Mon 2 Jan"),
+		r.report.Void, len(r.report.Faults), strings.Join(parts, ", "))
+}
+
+// refused notes that a request was not taken: most often since somebody else was quicker.
+func (r *run) refused(by, about, why string) {
+	r.report.Refused[by+": "+about+": "+why]++
+}

@@ -1,0 +1,267 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// run is one simulation under way.
+type run struct {
+	cfg      Config
+	world    *World
+	zone     *time.Location
+	log      *log
+	report   *Report
+	hospital *hospital
+	teams    []*team
+	callers  *team
+	partners []*partner
+
+	now      time.Time // what the clock was last moved to
+	journeys map[string]*followed
+	offers   map[string]*offered
+	calls    map[string]*call
+}
+
+// followed is a journey as it was seen from outside.
+type followed struct {
+	id     string
+	person *Person // nil until somebody has looked who it is
+	looked bool
+	// session and calls are what the person was last recorded to have said; nil where they have not been asked.
+	session, calls  *bool
+	contacted       time.Time // when a human first reached them
+	tries           int
+	kinds           map[string]int // how often each kind of step was tried or done
+	closed          string
+	band            string // where they stand, at the last look
+	events          map[schemas.Type]int
+	raised          int
+	stopped         bool
+	recorded        bool   // preferences and contact
+	next, nextOwner string // what comes next, at the last look
+}
+
+// offered is an offer as it was seen on the bus.
+type offered struct {
+	id, journey, partner string
+	nth                  int // of the journey
+}
+
+type call struct {
+	id, journey string
+	due         time.Time
+}
+
+func newRun(cfg Config) (*run, error) {
+	l, err := newLog(cfg.Out)
+	if err != nil {
+		return nil, fmt.Errorf("writing the log: %w", err)
+	}
+	r := &run{cfg: cfg, world: NewWorld(cfg.Scenario), zone: cfg.Scenario.zone, log: l,
+		journeys: map[string]*followed{}, offers: map[string]*offered{}, calls: map[string]*call{}}
+	r.hospital = &hospital{run: r, waiting: r.world.Messages}
+	r.report = newReport(cfg, r.world)
+	for _, t := range cfg.Scenario.Teams {
+		one := &team{run: r, Team: t, who: whoOf(cfg.Organisation, t.Name)}
+		if t.Name == callersTeam {
+			r.callers = one
+			continue
+		}
+		r.teams = append(r.teams, one)
+	}
+	for _, p := range cfg.Scenario.Partners {
+		i := slices.IndexFunc(cfg.Partners, func(k KnownPartner) bool { return k.Service == p.ID })
+		if i < 0 {
+			return nil, fmt.Errorf("the system does not know the partner %s", p.ID)
+		}
+		r.partners = append(r.partners, newPartner(r, p, cfg.Partners[i].ID))
+	}
+	return r, nil
+}
+
+func (r *run) close() {
+	r.hospital.hangUp()
+	r.log.close()
+}
+
+// prepare lets partners say how they work, before the first day.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.move(ctx, r.cfg.Scenario.Begins()); err != nil {
+		return err
+	}
+	for _, p := range r.partners {
+		if err := p.prepare(ctx); err != nil {
+			return fmt.Errorf("partner %s: %w", p.ID, err)
+		}
+	}
+	return r.settle(ctx)
+}
+
+func (r *run) move(ctx context.Context, at time.Time) error {
+	r.now = at
+	if err := r.cfg.System.MoveTo(ctx, at); err != nil {
+		return err
+	}
+	return r.observe(ctx)
+}
+
+func (r *run) settle(ctx context.Context) error {
+	if err := r.cfg.System.Settle(ctx); err != nil {
+		return err
+	}
+	return r.observe(ctx)
+}
+
+// day lives through one local day, hour by hour; hours in which nobody works and nothing comes are left out.
+func (r *run) day(ctx context.Context, first calendar.Day, n int) error {
+	day := first + calendar.Day(n)
+	for hour := range 24 {
+		at := day.At(hour, 0, r.zone)
+		if !at.After(r.now) || !r.something(at) {
+			continue
+		}
+		if err := r.hour(ctx, at); err != nil {
+			return fmt.Errorf("%s: %w", at.In(r.zone).Format("2 January 15:04"), err)
+		}
+	}
+	return r.evening(ctx, day)
+}
+
+// something says whether anybody works at a time, or the hospital has sent something by then.
+func (r *run) something(at time.Time) bool {
+	if r.hospital.has(at) || at.In(r.zone).Hour() == 17 { // most of what is promised is promised by five o'clock
+		return true
+	}
+	for _, t := range append(r.teams, r.callers) {
+		if t != nil && t.atWork(at, r.zone) && (t.From > 0 || t.To < 24) {
+			return true
+		}
+	}
+	return false
+}
+
+// hour is one step of the clock, and what everybody does at it.
+func (r *run) hour(ctx context.Context, at time.Time) error {
+	if err := r.move(ctx, at); err != nil {
+		return err
+	}
+	for _, act := range []func(context.Context) (int, error){r.hospital.act, r.tell, r.teamsAct, r.callersAct,
+		r.partnersAct} {
+		done, err := act(ctx)
+		if err == nil && done > 0 {
+			err = r.settle(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.check(ctx)
+}
+
+func (r *run) teamsAct(ctx context.Context) (done int, err error) {
+	for _, t := range r.teams {
+		n, err := t.act(ctx)
+		if err != nil {
+			return done, fmt.Errorf("%s: %w", t.Name, err)
+		}
+		done += n
+	}
+	return done, nil
+}
+
+func (r *run) partnersAct(ctx context.Context) (done int, err error) {
+	for _, p := range r.partners {
+		n, err := p.act(ctx)
+		if err != nil {
+			return done, fmt.Errorf("partner %s: %w", p.ID, err)
+		}
+		done += n
+	}
+	return done, nil
+}
+
+// observe takes in what was published: the simulation's own record of who stands where.
+func (r *run) observe(ctx context.Context) error {
+	news := r.cfg.System.News()
+	slices.SortStableFunc(news, func(a, b flow.Event) int { return cmp.Compare(a.ID, b.ID) })
+	for _, e := range news {
+		f := r.follow(e.Subject)
+		kind := schemas.Type(e.Type)
+		f.events[kind]++
+		r.log.write(line{At: e.Time, Kind: "event", Journey: e.Subject, About: strings.TrimPrefix(e.Type,
+			schemas.TypePrefix), Data: json.RawMessage(e.Data), Person: f.number()})
+		if err := r.subscribe(kind, e, f); err != nil {
+			return fmt.Errorf("reading %s: %w", e.Type, err)
+		}
+	}
+	return nil
+}
+
+// subscribe notes what one event says.
+func (r *run) subscribe(kind schemas.Type, e flow.Event, f *followed) error {
+	switch kind {
+	case schemas.OfferRaised:
+		var d schemas.OfferRaisedData
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return err
+		}
+		f.raised++
+		r.offers[d.Offer] = &offered{d.Offer, e.Subject, d.Partner, f.raised}
+	case schemas.OfferSent:
+		if f.session != nil && !*f.session {
+			r.fault("an offer was sent of somebody who said no", e.Subject)
+		}
+	case schemas.CallScheduled:
+		var d schemas.CallScheduledData
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return err
+		}
+		r.calls[d.Call] = &call{d.Call, e.Subject, d.DueAt}
+		if hour := d.DueAt.In(r.zone).Hour(); hour < 8 || hour >= 21 {
+			r.fault(fmt.Sprintf("a call is planned for %s", d.DueAt.In(r.zone).Format("2 January 15:04")), e.Subject)
+		}
+	case schemas.JourneyClosed:
+		var d struct{ Reason string }
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return err
+		}
+		f.closed = cmp.Or(d.Reason, "closed")
+	case schemas.JourneyReopened:
+		f.closed = ""
+	}
+	return nil
+}
+
+func (r *run) follow(journey string) *followed {
+	f := r.journeys[journey]
+	if f == nil {
+		f = &followed{id: journey, kinds: map[string]int{}, events: map[schemas.Type]int{}}
+		r.journeys[journey] = f
+	}
+	return f
+}
+
+func (f *followed) number() *int {
+	if f.person == nil {
+		return nil
+	}
+	return &f.person.N
+}
+
+// fault is something that must never be.
+func (r *run) fault(what, journey string) {
+	f := r.follow(journey)
+	r.log.write(line{At: r.now, Kind: "fault", Journey: journey, About: what, Person: f.number()})
+	r.report.Faults = append(r.report.Faults, Fault{At: r.now.In(r.zone).Format("2006-01-02 15:04"), What: what,
+		Journey: journey, Person: f.number()})
+}
