@@ -48,6 +48,24 @@ func TestEachKindOfStepSaysWhatEndsIt(t *testing.T) {
 	}
 }
 
+// TestWhateverAsksThePersonCanBeTriedInVain: where what is recorded is what the person says, or is decided with them,
+// somebody rings them first. Whoever does not answer is tried again, and who never does can be said not to have been
+// reached: without the tries on record their step could be ended by nothing.
+func TestWhateverAsksThePersonCanBeTriedInVain(t *testing.T) {
+	t.Parallel()
+	for _, k := range StepKinds() {
+		asks := slices.ContainsFunc(k.Ends, func(e Ending) bool {
+			return strings.HasSuffix(e.Route, "/consent") && !slices.Contains(e.By, YoungPeoplesClinician)
+		}) || slices.Contains([]string{"another-time", "what-next"}, k.Kind)
+		tried := slices.ContainsFunc(k.Actions(Navigator, everyAbout()), func(a Action) bool {
+			return strings.HasSuffix(a.Path, "/no-answer")
+		})
+		if asks && !tried {
+			t.Errorf("%s: the person is asked, and that they did not answer cannot be recorded", k.Kind)
+		}
+	}
+}
+
 func endsAsItSays(t *testing.T, k StepKind, e Ending) {
 	t.Helper()
 	if len(e.By) == 0 || e.Words == "" {

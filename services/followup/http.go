@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
@@ -298,20 +297,22 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m := a.writes(a.clock.Now()).Moment
 	batch := &pgx.Batch{}
 	var found []listed
+	current := *a.Service
+	loadPartners(batch, false, &current.partners)
 	if err := listOffers(batch, who, page.After, page.Limit+1, func(all []listed) { found = all }); err != nil {
 		return err
 	}
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("listing offers: %w", err)
 	}
+	m := current.writes(a.clock.Now())
 	items := httpx.NewList(found, page.Limit,
 		func(l listed) []string { return []string{l.AnswerBy.UTC().Format(time.RFC3339Nano), l.ID} })
 	shown := httpx.List[offerShown]{Items: []offerShown{}, Next: items.Next}
 	for _, l := range items.Items {
-		one := a.shown(l.Offer, l.facts, Partner{Works: calendar.MondayToFriday}, who, m)
+		one := a.shown(l.Offer, l.facts, m.partner(l.Partner), who, m.Moment)
 		one.May = l.may(who, true, false) // whether an answer can be taken back stands with the one offer
 		shown.Items = append(shown.Items, one)
 	}

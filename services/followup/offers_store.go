@@ -89,8 +89,11 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 	const columns = `select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text,
 		o.last_day::text, o.late, o.answer_by,
 			o.consent, o.state, o.sent_at, o.paused, o.yes_by, o.book_by, o.not_kept, coalesce(s.known -> 'facts',
-			'{}')::text, o.accepted_at, o.ended_at
-		from offer o join journey_state s on s.journey = o.journey where (o.answer_by, o.id) > ($1, $2::text::uuid) `
+			'{}')::text, o.accepted_at, o.ended_at, o.because, o.introduced, a.id::text, a.starts_at, a.on_day::text,
+			a.channel, a.minutes
+		from offer o join journey_state s on s.journey = o.journey
+			left join appointment a on a.offer = o.id and a.state = 'booked'
+		where (o.answer_by, o.id) > ($1, $2::text::uuid) `
 	query, whose := columns+`and o.ended_at is null and o.organisation = any($4) order by o.answer_by, o.id limit $3`,
 		any(schemas.ScopeOf(role, who.Organisation, who.Subject).Organisations)
 	if role == schemas.Partner {
@@ -110,10 +113,13 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 
 func scanListed(row pgx.CollectableRow) (l listed, err error) {
 	var first, last, known string
-	var sent, yesBy, bookBy, accepted, ended *time.Time
+	var sent, yesBy, bookBy, accepted, ended, startsAt *time.Time
+	var session, on, channel *string
+	var minutes *int
 	if err := row.Scan(&l.ID, &l.Journey, &l.Organisation, &l.Partner, &first, &last, &l.Window.Late, &l.AnswerBy,
 		&l.Consent, &l.State, &sent,
-		&l.Paused, &yesBy, &bookBy, &l.NotKept, &known, &accepted, &ended); err != nil {
+		&l.Paused, &yesBy, &bookBy, &l.NotKept, &known, &accepted, &ended, &l.Because, &l.Introduced, &session,
+		&startsAt, &on, &channel, &minutes); err != nil {
 		return l, fmt.Errorf("reading an offer of a list: %w", err)
 	}
 	for into, from := range map[*time.Time]*time.Time{&l.SentAt: sent, &l.YesBy: yesBy, &l.BookBy: bookBy,
@@ -122,7 +128,13 @@ func scanListed(row pgx.CollectableRow) (l listed, err error) {
 			*into = *from
 		}
 	}
-	if err := readDays(l.ID, map[*calendar.Day]string{&l.Window.First: first, &l.Window.Last: last}); err != nil {
+	days := map[*calendar.Day]string{&l.Window.First: first, &l.Window.Last: last}
+	if session != nil {
+		l.Session = &Appointment{ID: *session, StartsAt: *startsAt, Channel: *channel, Minutes: *minutes,
+			State: stateBooked}
+		days[&l.Session.Day] = *on
+	}
+	if err := readDays(l.ID, days); err != nil {
 		return l, err
 	}
 	return l, json.Unmarshal([]byte(known), &l.facts)

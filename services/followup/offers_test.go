@@ -1014,3 +1014,26 @@ func TestOnePersonTurnsSendingOffAtOnce(t *testing.T) {
 	s.hasSaid(taken, "offer.cleared", 1)
 	s.hasSaid(fresh, "offer.cleared", 1)
 }
+
+// TestTheListSaysWhenTheyMeetAsTheOfferDoes: a partner's system that reads its list alone knows of every session that
+// was agreed on, and does not agree on another.
+func TestTheListSaysWhenTheyMeetAsTheOfferDoes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	_, offer, partner := s.offered()
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/introduce", `{"how":"one-call"}`, 200)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment",
+		`{"startsAt":"`+now.AddDate(0, 0, 3).Format(time.RFC3339)+`","channel":"phone","minutes":50}`, 200)
+	one := s.ask(peer(partner), "GET", "/api/offers/"+offer, "", 200)
+	items, _ := s.ask(peer(partner), "GET", "/api/offers", "", 200)["items"].([]any)
+	if len(items) != 1 || one["appointment"] == nil {
+		t.Fatalf("the list is %v, the offer %v", items, one)
+	}
+	listed, _ := items[0].(map[string]any)
+	for _, member := range []string{"appointment", "introduced", "state"} {
+		if fmt.Sprint(listed[member]) != fmt.Sprint(one[member]) {
+			t.Errorf("%s is %v in the list, and %v of the offer", member, listed[member], one[member])
+		}
+	}
+}

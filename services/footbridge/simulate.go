@@ -39,7 +39,7 @@ type simFlags struct {
 }
 
 // simulate runs a whole system of its own on a clock of its own, has made-up people live through some weeks in it, and
-// tells what became of them. It starts on an empty database alone, so that it meets no system that anybody uses.
+// tells what became of them. It brings its own servers, so that it meets no system that anybody uses.
 func simulate(ctx context.Context, args []string) error {
 	o, err := loadAlone[simFlags](args)
 	if err != nil {
@@ -85,9 +85,11 @@ func simulate(ctx context.Context, args []string) error {
 // asSimulation makes of a configuration that of a system for a simulation alone: its own broker and state in a folder
 // that goes with it, everybody made up, ports that are free. end removes what it made.
 func (o *options[T]) asSimulation(held *clock.Held, scenario *sim.Scenario) (end func(), err error) {
-	if o.NATSURL != "" || len(o.DatabaseURLs) > 0 {
-		return nil, service.Usage{Err: errors.New("a simulation brings its own broker and logins: leave out " +
-			"FOOTBRIDGE_NATS_URL and FOOTBRIDGE_<SERVICE>_DATABASE_URL")}
+	if o.NATSURL != "" || o.DatabaseURL != "" || len(o.DatabaseURLs) > 0 {
+		return nil, service.Usage{Err: errors.New("a simulation brings its own servers, so that it meets no system " +
+			"that " +
+			"anybody uses: leave out FOOTBRIDGE_NATS_URL, FOOTBRIDGE_DATABASE_URL and " +
+			"FOOTBRIDGE_<SERVICE>_DATABASE_URL")}
 	}
 	folder, err := os.MkdirTemp("", "footbridge-sim-")
 	if err != nil {

@@ -74,7 +74,7 @@ func (r *run) void(ctx context.Context) error {
 		}
 		r.report.voided[j.Journey] = true
 	}
-	r.report.Void = len(list)
+	r.report.Void, r.report.VoidNow = len(list), where
 	if len(list) > r.report.VoidMost {
 		r.report.VoidMost, r.report.VoidWhere = len(list), where
 		r.report.VoidMostAt = r.now.In(r.zone).Format("2006-01-02 15:04")

@@ -41,9 +41,11 @@ type followed struct {
 	session, calls  *bool
 	contacted       time.Time // when a human first reached them
 	tries           int
+	newest          *offered
+	vain            int            // tries since they last answered
 	kinds           map[string]int // how often each kind of step was tried or done
-	closed          string
-	band            string // where they stand, at the last look
+	closing, closed string         // what was said when it was closed, and that it is
+	band            string         // where they stand, at the last look
 	events          map[schemas.Type]int
 	raised          int
 	stopped         bool
@@ -216,7 +218,8 @@ func (r *run) subscribe(kind schemas.Type, e flow.Event, f *followed) error {
 			return err
 		}
 		f.raised++
-		r.offers[d.Offer] = &offered{d.Offer, e.Subject, d.Partner, f.raised}
+		f.newest = &offered{d.Offer, e.Subject, d.Partner, f.raised}
+		r.offers[d.Offer] = f.newest
 	case schemas.OfferSent:
 		if f.session != nil && !*f.session {
 			r.fault("an offer was sent of somebody who said no", e.Subject)
@@ -231,11 +234,7 @@ func (r *run) subscribe(kind schemas.Type, e flow.Event, f *followed) error {
 			r.fault(fmt.Sprintf("a call is planned for %s", d.DueAt.In(r.zone).Format("2 January 15:04")), e.Subject)
 		}
 	case schemas.JourneyClosed:
-		var d struct{ Reason string }
-		if err := json.Unmarshal(e.Data, &d); err != nil {
-			return err
-		}
-		f.closed = cmp.Or(d.Reason, "closed")
+		f.closed = cmp.Or(f.closing, "by the system")
 	case schemas.JourneyReopened:
 		f.closed = ""
 	}

@@ -23,6 +23,10 @@ func (t *team) filled(s step, f *followed, action schemas.Action) map[string][]s
 		if field.Value != "" {
 			continue
 		}
+		if field.Name == "notSaid" && s.Kind == "find-out" && f.kinds[s.Kind] > 3 {
+			values[field.Name] = field.Values
+			continue
+		}
 		if value, ok := t.field(s, f, action, field, purpose); ok {
 			values[field.Name] = []string{value}
 		} else if field.Required {
@@ -52,8 +56,10 @@ func (t *team) usual(f schemas.Field) string {
 // field is what goes into one field, if anything does.
 func (t *team) field(s step, f *followed, action schemas.Action, field schemas.Field, purpose string) (string, bool) {
 	p := f.person
+	unknown := s.Kind == "find-out" && f.kinds[s.Kind] > 3 // asked often, and never answered
 	if fact, ok := strings.CutPrefix(field.Name, "facts."); ok {
-		return p.fact(fact)
+		value, said := p.fact(fact)
+		return value, said && !unknown
 	}
 	if strings.HasSuffix(action.Path, "/close") {
 		return t.closing(s, f, field.Name)
@@ -100,8 +106,11 @@ func (t *team) field(s step, f *followed, action schemas.Action, field schemas.F
 func (t *team) answer(p *Person, purpose string, s step) string {
 	yes := p != nil && (purpose == schemas.PurposeBridging && p.WantsCalls ||
 		purpose != schemas.PurposeBridging && p.WantsSession)
-	if s.Kind == "ask-about-partner" {
+	switch s.Kind {
+	case "ask-about-partner":
 		yes = yes && t.world.luck("this partner", p.N) < 92
+	case "find-a-place": // whoever waited so long may not want it any more
+		yes = yes && t.world.luck("still", p.N, calendar.DayOf(t.now, t.zone)) < 40
 	}
 	if yes {
 		return "given"
@@ -136,12 +145,12 @@ func (t *team) closing(s step, f *followed, field string) (string, bool) {
 	switch {
 	case p != nil && p.gone(today):
 		reason, told = schemas.ClosedDied, schemas.ToldNobody
-	case s.Kind == "decide-how-to-reach", s.Kind == "find-where-they-are", s.Kind == "find-a-place":
+	case f.session != nil && !*f.session && (f.calls == nil || !*f.calls):
+		reason = schemas.ClosedSaidNo
+	case s.Kind == "decide-how-to-reach", mayEnd(s) && f.vain > 2:
 		reason, told = schemas.ClosedNotReached, "letter"
 	case s.Kind == "decide-after-cancellation", s.Kind == "find-the-beginning":
 		reason, told = schemas.ClosedInError, schemas.ToldNobody
-	case f.session != nil && !*f.session && (f.calls == nil || !*f.calls):
-		reason = schemas.ClosedSaidNo
 	}
 	switch field {
 	case "reason":

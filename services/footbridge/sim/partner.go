@@ -228,8 +228,22 @@ func (p *partner) reads(ctx context.Context, o offer, f *followed) error {
 	p.log.write(line{At: p.now, Kind: "look", By: "partner:" + p.ID, Journey: f.id, Person: f.number(),
 		Status: answer.Status, About: o.State})
 	p.report.Looks++
-	if answer.ok() && o.Journey == "" {
+	// once more for 14 days after it was completed
+	taken := []string{"accepted", "booked", "kept", "not-kept", "completed"}
+	if answer.ok() && (o.Stop || !slices.Contains(taken, o.State)) {
 		p.fault("partner "+p.ID+" read who somebody is of an offer that is "+o.State, f.id)
+	}
+	return nil
+}
+
+// answersTelephone is what somebody there says to a navigator who rings about an offer: the end of a request's path, or
+// nothing where nobody could say.
+func (p *partner) answersTelephone(f *followed, known *offered) []string {
+	switch luck := p.luckOf(f, known, "answers"); {
+	case luck < p.Accepts:
+		return []string{"/accept"}
+	case luck < p.Accepts+p.Declines:
+		return []string{"/decline"}
 	}
 	return nil
 }
@@ -261,7 +275,7 @@ func (p *partner) books(ctx context.Context, o offer, f *followed, known *offere
 	if p.luckOf(f, known, "hands back") < p.HandsBack {
 		return true, p.says(ctx, o, "hand-back", schemas.OfferHandedBackRecord{Reason: "worker-away"})
 	}
-	if p.tried[o.Offer] == today.String() || p.now.In(p.zone).Hour() < earliestAsk || f.person == nil {
+	if f.person == nil || p.tried[o.Offer] == today.String() || p.now.In(p.zone).Hour() != p.hour(f.person, today) {
 		return false, nil
 	}
 	p.tried[o.Offer] = today.String()
@@ -284,6 +298,15 @@ func (p *partner) books(ctx context.Context, o offer, f *followed, known *offere
 	}
 	body := schemas.OfferBookedRecord{StartsAt: day.At(hour, 0, p.zone), Channel: "phone", Minutes: 60}
 	return true, p.says(ctx, o, "appointment", body)
+}
+
+// hour is when somebody is rung on a day: in the hours that they named, or at another hour each day.
+func (p *partner) hour(person *Person, day calendar.Day) int {
+	from, to := earliestAsk, closes
+	if person.FromHour > 0 && person.FromHour < closes {
+		from, to = person.FromHour, min(person.ToHour, closes)
+	}
+	return from + p.world.luck("rings at", person.N, day)%(to-from)
 }
 
 // went is how a session went.

@@ -2,13 +2,10 @@ package sim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,6 +30,7 @@ type Report struct {
 	// Void is how many journeys are past their time and grace at the end; VoidEver how many ever were, VoidMost how
 	// many at once at most, then and there.
 	Void       int            `json:"void"`
+	VoidNow    map[string]int `json:"voidNow,omitempty"`
 	VoidEver   int            `json:"voidEver"`
 	VoidMost   int            `json:"voidMost"`
 	VoidMostAt string         `json:"voidMostAt,omitempty"`
@@ -224,7 +222,8 @@ func (r *Report) tell(out io.Writer) {
 	list("Whom nobody reached, and why", r.Unreached)
 	fmt.Fprintf(out, "In the void at the end: %d; ever: %d; at most at once: %d %s\n", r.Void, r.VoidEver, r.VoidMost,
 		r.VoidMostAt)
-	list("There", r.VoidWhere)
+	list("In the void at the end, where", r.VoidNow)
+	list("At most at once, where", r.VoidWhere)
 	fmt.Fprintf(out, "Windows that ended without a session having a time: %d\n", r.WindowsLost)
 	list("Requests that were not taken", r.Refused)
 	fmt.Fprintf(out, "Faults: %d\n", len(r.Faults))
@@ -248,12 +247,4 @@ func byCount(counts map[string]int) []string {
 		}
 		return 1
 	})
-}
-
-func (r *Report) write(dir string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "summary.json"), append(text, '\n'), 0o644)
 }

@@ -48,7 +48,8 @@ type Partner struct {
 	To   int `yaml:"to"`
 	// Areas are those it serves.
 	Areas []string `yaml:"areas"`
-	// Way is how it is told, and answers: http, feed, stream, webhook or mail.
+	// Way is how it is told, and answers: feed, stream, webhook, mail, or telephone: a navigator
+	// rings.
 	Way string `yaml:"way"`
 	// Weekly is how many new people it takes on a week; 0 is no bound.
 	Weekly int `yaml:"weekly"`
@@ -115,7 +116,7 @@ func (s *Scenario) read(text []byte) error {
 }
 
 // ways are those in which a partner is told and answers.
-var ways = []string{"http", "feed", "stream", "webhook", "mail"}
+var ways = []string{"telephone", "feed", "stream", "webhook", "mail"}
 
 func (s *Scenario) check() (err error) {
 	if s.zone, err = calendar.ZoneOr(nil); err != nil {

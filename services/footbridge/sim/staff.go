@@ -127,10 +127,10 @@ func (t *team) does(ctx context.Context, s step) (bool, error) {
 	}
 	kind, _ := schemas.StepKindOf(s.Kind)
 	hour := t.now.In(t.zone).Hour()
-	if (kind.Asks || t.rings(s)) && (hour < earliestAsk || hour >= latestAsk) {
+	if kind.Asks && (hour < earliestAsk || hour >= latestAsk) {
 		return false, nil
 	}
-	action, ok := t.choose(s, f, kind.Asks || t.rings(s))
+	action, ok := t.choose(s, f, kind.Asks)
 	if !ok {
 		return false, nil
 	}
@@ -140,11 +140,6 @@ func (t *team) does(ctx context.Context, s step) (bool, error) {
 
 // earliestAsk and latestAsk are the hours within which staff ring people.
 const earliestAsk, latestAsk = 10, 19
-
-// rings says whether somebody is in touch with the person to do a step, although it asks nothing.
-func (t *team) rings(s step) bool {
-	return slices.Contains([]string{"what-next", "find-a-place", "another-time", "calls-unanswered"}, s.Kind)
-}
 
 // look reads who somebody is, once: whoever works on a journey has to know.
 func (r *run) look(ctx context.Context, f *followed) error {
@@ -189,8 +184,11 @@ func (t *team) choose(s step, f *followed, asks bool) (schemas.Action, bool) {
 		}
 		return s.Actions[i], true
 	}
-	if asks && reached && f.contacted.IsZero() {
-		f.contacted = t.now
+	if asks && reached {
+		f.vain = 0
+		if f.contacted.IsZero() {
+			f.contacted = t.now
+		}
 	}
 	for _, suffix := range t.preferred(s, f, reached) {
 		if a, ok := ends(suffix); ok {
@@ -208,10 +206,12 @@ func (t *team) preferred(s step, f *followed, reached bool) []string {
 		return []string{"/done"}
 	case s.Kind == "confirm-contact-stopped":
 		return []string{"/contact-resumed", "/done"}
-	case s.Kind == "decide-how-to-reach" && !reached, s.Kind == "find-a-place" && !reached && f.kinds[s.Kind] > 2:
+	case s.Kind == "decide-how-to-reach" && !reached, !reached && mayEnd(s) && f.vain > 2:
 		return []string{"/close", "/no-answer"}
 	case s.Kind == "calls-unanswered" && !reached:
 		return []string{"/done"}
+	case s.Kind == "find-out" && f.kinds[s.Kind] > 2: // nobody can find out
+		return []string{"/facts"}
 	case s.Kind == "confirm-merge":
 		return []string{"/merge"}
 	case s.Kind == "read-the-message":
@@ -220,13 +220,33 @@ func (t *team) preferred(s step, f *followed, reached bool) []string {
 		return []string{"/no-answer"}
 	case s.Kind == "decide-after-cancellation":
 		return []string{"/close"}
-	case s.Kind == "tell-the-partner":
-		return nil // its own ways bring it; else a step to reach it follows
-	case s.Kind == "what-next":
+	case s.Kind == "tell-the-partner", s.Kind == "reach-the-partner":
+		return t.ringsPartner(s, f)
+	case s.Kind == "what-next", s.Kind == "find-a-place" && f.session != nil && !*f.session:
 		return []string{"/close"}
 	}
 	return []string{"/consent", "/facts", "/contact", "/acknowledge", "/answered", "/asked", "/assessment",
 		"/first-contact", "/question", "/release", "/confirm-deletion", "/outcome", "/done", "/place"}
+}
+
+// ringsPartner rings the organisation of the newest offer, where its own system has not taken what it was sent.
+func (t *team) ringsPartner(s step, f *followed) []string {
+	known := f.newest
+	if s.Kind == "reach-the-partner" || known == nil {
+		return []string{"/done"}
+	}
+	for _, p := range t.partners {
+		if p.id == known.partner && !away(p.Holidays, calendar.DayOf(t.now, t.zone)) {
+			return p.answersTelephone(f, known)
+		}
+	}
+	return nil
+}
+
+// mayEnd says whether a step of a kind may end with a journey whose person could not be reached.
+func mayEnd(s step) bool {
+	return slices.Contains([]string{"find-a-place", "what-next", "another-time", "find-where-they-are",
+		"ask-how-to-reach"}, s.Kind)
 }
 
 // takesOver takes on the steps of a journey that are past their time.
@@ -248,7 +268,7 @@ func (t *team) takesOver(ctx context.Context, s step, f *followed) error {
 			}
 		}
 		kind, _ := schemas.StepKindOf(late.Kind)
-		if action, ok := t.choose(late, f, kind.Asks || t.rings(late)); ok {
+		if action, ok := t.choose(late, f, kind.Asks); ok {
 			if err := t.sends(ctx, late, f, action); err != nil {
 				return err
 			}
@@ -267,6 +287,9 @@ func (t *team) sends(ctx context.Context, s step, f *followed, action schemas.Ac
 	answer, err := t.asks(ctx, t.Name, t.who, f, s.Kind, action.Method, action.Path, body)
 	if err != nil || !answer.ok() {
 		return err
+	}
+	if strings.HasSuffix(action.Path, "/no-answer") {
+		f.vain++
 	}
 	if strings.HasSuffix(action.Path, "/consent") {
 		return t.said(ctx, t.Name, t.who, f, body)
@@ -289,6 +312,13 @@ func (r *run) asks(ctx context.Context, by string, who Who, f *followed, about, 
 	}
 	r.log.write(one)
 	r.report.Requests++
+	if f != nil && strings.HasSuffix(path, "/close") && answer.ok() {
+		var closed schemas.CloseRecord
+		if err := json.Unmarshal(body, &closed); err != nil {
+			return answer, err
+		}
+		f.closing = closed.Reason
+	}
 	if !answer.ok() {
 		r.refused(by, about+" "+method+" "+path[strings.LastIndex(path, "/"):], answer.problem())
 	}
