@@ -298,7 +298,7 @@ func (s *simSystem) sign(request *http.Request, who sim.Who) error {
 }
 
 // settleWithin is how long everything may take that follows from one move of the clock.
-const settleWithin = 2 * time.Minute
+const settleWithin = 10 * time.Minute
 
 // Settle waits until nothing is under way and nothing falls due at the time that the clock shows: every loop has
 // looked, every event is published and taken in, and a further look finds nothing.

@@ -21,7 +21,7 @@ func TestASimulationAccountsForEveryone(t *testing.T) {
 	for _, listener := range []string{"HTTP", "MLLP", "OPS", "NATS"} {
 		settings["FOOTBRIDGE_"+listener+"_ADDR"] = testkit.FreeAddr(t)
 	}
-	said, code := system.Run(t, folder, settings, "sim", "--days", "2", "--discharges", "20", "--seed", "1", "--out",
+	said, code := system.RunLong(t, folder, settings, "sim", "--days", "1", "--discharges", "12", "--seed", "1", "--out",
 		out)
 	if code != 0 {
 		t.Fatalf("it ended with %d:\n%s", code, said)
@@ -43,7 +43,7 @@ func TestASimulationAccountsForEveryone(t *testing.T) {
 	for _, n := range summary.Became {
 		people += n
 	}
-	if people != 20 || len(summary.Faults) != 0 || len(summary.Days) != 2 || summary.Messages == 0 {
+	if people != 12 || len(summary.Faults) != 0 || len(summary.Days) != 1 || summary.Messages == 0 {
 		t.Errorf("the summary is %s", text)
 	}
 	log, err := os.ReadFile(filepath.Join(out, "log.jsonl"))

@@ -682,6 +682,18 @@ func RunWith(t testing.TB, folder string, settings map[string]string, input stri
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
+	return runUntil(ctx, t, folder, settings, input, args...)
+}
+
+// RunLong is Run of a command that does much: only the whole test's time limit ends it.
+func RunLong(t testing.TB, folder string, settings map[string]string, args ...string) (output string, code int) {
+	t.Helper()
+	return runUntil(t.Context(), t, folder, settings, "", args...)
+}
+
+func runUntil(ctx context.Context, t testing.TB, folder string, settings map[string]string, input string,
+	args ...string) (output string, code int) {
+	t.Helper()
 	command := exec.CommandContext(ctx, binary, args...)
 	command.Dir, command.Stdin = folder, strings.NewReader(input)
 	command.Env = environment(settings)
@@ -691,7 +703,7 @@ func RunWith(t testing.TB, folder string, settings map[string]string, input stri
 		t.Fatalf("running %v: %v", args, err)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("running %v did not end within %v:\n%s", args, Patience, out)
+		t.Fatalf("running %v did not end in time:\n%s", args, out)
 	}
 	return string(out), command.ProcessState.ExitCode()
 }
