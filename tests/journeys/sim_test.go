@@ -21,8 +21,8 @@ func TestASimulationAccountsForEveryone(t *testing.T) {
 	for _, listener := range []string{"HTTP", "MLLP", "OPS", "NATS"} {
 		settings["FOOTBRIDGE_"+listener+"_ADDR"] = testkit.FreeAddr(t)
 	}
-	said, code := system.RunLong(t, folder, settings, "sim", "--days", "1", "--discharges", "12", "--seed", "1", "--out",
-		out)
+	said, code := system.RunLong(t, folder, settings, "sim", "--days", "1", "--discharges", "12",
+		"--seed", "1", "--out", out)
 	if code != 0 {
 		t.Fatalf("it ended with %d:\n%s", code, said)
 	}
