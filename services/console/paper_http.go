@@ -45,6 +45,7 @@ type ownPage struct {
 	OpenedAt   *time.Time `json:"openedAt"`
 	StoppedWhy string     `json:"stoppedWhy"`
 	WrongWords int        `json:"wrongWords"`
+	OtherCodes int        `json:"otherCodes"`
 }
 
 func (c *client) ownPage(ctx context.Context, p principal.Principal, journey string) (page ownPage, err error) {
@@ -73,6 +74,10 @@ func (s *Console) pageState(page ownPage) string {
 		return wordsFor(stoppedWords, page.StoppedWhy)
 	}
 	words := "They have a page of their own"
+	if page.OtherCodes > 0 {
+		words = "More than one code opens their page, since two records were joined: a new code, or stopping, ends " +
+			"them all. They have a page of their own"
+	}
 	if page.EndsAt != nil {
 		words += " until " + page.EndsAt.In(s.zone).Format("Monday 2 January 2006")
 	}

@@ -52,10 +52,13 @@ type ownPageShown struct {
 	StoppedWhy string     `json:"stoppedWhy,omitempty"`
 	// WrongWords is how many words were tried that are not theirs.
 	WrongWords int `json:"wrongWords,omitempty"`
+	// OtherCodes is how many more codes open their page: two records that were joined may each have been given one. Who
+	// stops the page, or gives a new code, stops them all.
+	OtherCodes int `json:"otherCodes,omitempty"`
 }
 
-func (s *Service) ownPageShown(journey string, p *storedPage, now time.Time) ownPageShown {
-	shown := ownPageShown{Journey: journey, State: "none"}
+func (s *Service) ownPageShown(journey string, p *storedPage, others int, now time.Time) ownPageShown {
+	shown := ownPageShown{Journey: journey, State: "none", OtherCodes: others}
 	if p == nil {
 		return shown
 	}
@@ -92,8 +95,8 @@ func (s *Service) getOwnPage(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		page, err := sub.newestPage(tx, who)
-		shown = s.ownPageShown(journey, page, tx.Now)
+		page, others, err := sub.pageOf(tx, who)
+		shown = s.ownPageShown(journey, page, others, tx.Now)
 		return err
 	})
 	if err != nil {
@@ -120,14 +123,14 @@ func (s *Service) postOwnPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		if asked.Stop {
 			stopPages(tx, who, sub.Person, record.StoppedByHand, tx.Now)
-			page, err := sub.newestPage(tx, who)
-			return http.StatusOK, s.ownPageShown(journey, page, tx.Now), err
+			page, others, err := sub.pageOf(tx, who)
+			return http.StatusOK, s.ownPageShown(journey, page, others, tx.Now), err
 		}
 		page, err := s.givePage(tx, who, sub, asked)
 		if err != nil {
 			return 0, nil, err
 		}
-		return http.StatusCreated, s.ownPageShown(journey, &storedPage{OwnPage: page}, tx.Now), nil
+		return http.StatusCreated, s.ownPageShown(journey, &storedPage{OwnPage: page}, 0, tx.Now), nil
 	})
 	if err != nil {
 		return err

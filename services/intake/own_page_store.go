@@ -56,9 +56,15 @@ func lockPage(tx *flow.Tx, _ principal.Principal, id string) (*storedPage, error
 	return findPage(tx, `id = $1::uuid for update`, id)
 }
 
-// newestPage reads the page that a locked person of a journey was given last.
-func (sub *subjectOf) newestPage(tx *flow.Tx, _ principal.Principal) (*storedPage, error) {
-	return findPage(tx, `person = $1::uuid order by given_at desc, id desc limit 1`, sub.Person)
+// pageOf reads the page that was given last to the locked person of a journey, by whichever of the records that were
+// found to be theirs: one that is open before one that is not. others is how many more of their codes are open.
+func (sub *subjectOf) pageOf(tx *flow.Tx, _ principal.Principal) (page *storedPage, others int, err error) {
+	const theirs = `person in (select o.id from records_of($1::uuid) as o(id))`
+	const open = `stopped_at is null and ends_at > $2`
+	tx.Queue(`select greatest(count(*) - 1, 0) from own_page where `+theirs+` and `+open, sub.Person, tx.Now).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&others) })
+	page, err = findPage(tx, theirs+` order by (`+open+`) desc, given_at desc, id desc limit 1`, sub.Person, tx.Now)
+	return page, others, err
 }
 
 // holder is what deciding about a page takes of whom it is about.

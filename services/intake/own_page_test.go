@@ -213,10 +213,23 @@ func TestAPageIsStoppedOfEveryRecordOfThePerson(t *testing.T) {
 			if session == "" {
 				t.Fatal("it was never open")
 			}
+			for _, of := range []string{journey, earlier} { // whoever asks about either sees that two codes are open
+				shown := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+of+"/own-page", "")
+				if !strings.Contains(shown, `"state":"stands"`) || !strings.Contains(shown, `"otherCodes":1`) {
+					t.Errorf("of %s staff see %s", of, shown)
+				}
+			}
 			stop(p, journey)
 			if p.open(t, code, "blue kettle") != "" || p.open(t, before, "blue kettle") != "" ||
 				p.holds(t, session) != "" {
 				t.Error("one of their codes is open still")
+			}
+			for _, of := range []string{journey, earlier} {
+				shown := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+of+"/own-page", "")
+				if stands := name == "a new code"; strings.Contains(shown, `"state":"stands"`) != stands ||
+					strings.Contains(shown, "otherCodes") {
+					t.Errorf("afterwards staff see of %s %s", of, shown)
+				}
 			}
 		})
 	}

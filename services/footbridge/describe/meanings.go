@@ -199,6 +199,7 @@ var meanings = map[string]string{
 	"organization":      "Who runs it.",
 	"other":             "The reference of the other record.",
 	"others":            "Others that are concerned.",
+	"otherCodes":        "How many more codes open their page, where two records were joined.",
 	"outcome":           "What became of it.",
 	"outcomeBy":         "By when the partner is asked to say how it went.",
 	"outwardName":       "The neutral name under which it is in touch with people.",
