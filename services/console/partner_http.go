@@ -38,9 +38,10 @@ type partnerOrganisation struct {
 		From  string `json:"from"`
 		Until string `json:"until"`
 	} `json:"holidays"`
-	PausedUntil string           `json:"pausedUntil"`
-	Actions     []schemas.Action `json:"actions"`
-	Notice      partnerNotice    `json:"-"` // delivery has it
+	PausedUntil   string           `json:"pausedUntil"`
+	HeldElsewhere bool             `json:"heldElsewhere"`
+	Actions       []schemas.Action `json:"actions"`
+	Notice        partnerNotice    `json:"-"` // delivery has it
 }
 
 // partnerNotice is how a partner is told, and what became of it.
@@ -63,7 +64,9 @@ func (c *client) partner(ctx context.Context, p principal.Principal, id string) 
 		return found, err
 	}
 	err = c.get(ctx, p, schemas.Delivery, "/api/partners/"+url.PathEscape(id)+"/notice", &found.Notice)
-	found.Actions = append(found.Actions, found.Notice.Actions...)
+	if !found.HeldElsewhere {
+		found.Actions = append(found.Actions, found.Notice.Actions...)
+	}
 	return found, err
 }
 
@@ -72,6 +75,7 @@ type partnerView struct {
 	Facts   []factView
 	Acts    actionsView
 	Own     bool
+	Foreign bool   // another organisation holds the agreement
 	Workers string // the page of those who sign in
 }
 
@@ -162,6 +166,7 @@ func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partner
 	}
 	return o, func(status int, f filledIn, more ...problemView) error {
 		page := partnerView{Name: o.Name, Facts: viewPartner(o, s.zone), Own: p.Role == string(schemas.Partner),
+			Foreign: o.HeldElsewhere,
 			Workers: "/partners/" + url.PathEscape(o.ID) + "/workers",
 			Acts:    formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
 		if f.entered.Get("action") == "" && len(page.Acts.Forms) > 0 {

@@ -27,6 +27,9 @@ type partnerShown struct {
 	TakenThisWeek int       `json:"takenThisWeek"`
 	Holidays      []Holiday `json:"holidays"`
 	PausedUntil   string    `json:"pausedUntil,omitempty"`
+	// HeldElsewhere says that the agreement is another organisation's than the caller's: that one's navigators change
+	// the partner, how it is told, and who signs in for it.
+	HeldElsewhere bool `json:"heldElsewhere,omitempty"`
 	// Actions are the requests by which the caller changes it, with what stands there now.
 	Actions []schemas.Action `json:"actions,omitempty"`
 }
@@ -90,7 +93,7 @@ func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 	p.Held, p.Week = counted[0].Held, counted[0].Week
 	w.Header().Set("ETag", httpx.VersionTag(p.Version))
 	shown := shownPartner(p, today)
-	if p.mayBeChangedBy(who) {
+	if shown.HeldElsewhere = !p.mayBeChangedBy(who); !shown.HeldElsewhere {
 		shown.Actions = schemas.PartnerActions(schemas.Role(who.Role), shown.Partner, shown.now())
 	}
 	return httpx.WriteJSON(w, http.StatusOK, shown)

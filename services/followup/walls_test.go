@@ -48,11 +48,11 @@ func TestAPartnerIsChangedByWhoeverHoldsItsAgreement(t *testing.T) {
 		s.ask(peer(partnerA), "PUT", base+what, body, 200)
 		s.ask(aNavigator, "PUT", base+what, body, 200)
 	}
-	if got := s.ask(elsewhere, "GET", base, "", 200); got["actions"] != nil {
-		t.Errorf("a navigator of another organisation is offered %v", got["actions"])
+	if got := s.ask(elsewhere, "GET", base, "", 200); got["actions"] != nil || got["heldElsewhere"] != true {
+		t.Errorf("a navigator of another organisation is shown %v", got)
 	}
-	if got := s.ask(aNavigator, "GET", base, "", 200); got["actions"] == nil {
-		t.Error("whoever holds the agreement is offered nothing")
+	if got := s.ask(aNavigator, "GET", base, "", 200); got["actions"] == nil || got["heldElsewhere"] != nil {
+		t.Errorf("whoever holds the agreement is shown %v", got)
 	}
 }
 

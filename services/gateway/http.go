@@ -56,6 +56,9 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 		if err != nil {
 			return err
 		}
+		if err := g.holds(route, r, p); err != nil {
+			return err
+		}
 		return g.passAs(w, r, route, p)
 	}
 	if isFHIR(route.Pattern) || route.Service == schemas.Console {

@@ -26,6 +26,8 @@ var workerRefusals = map[workers.Verdict]struct {
 	words  string
 }{
 	workers.Foreign: {http.StatusNotFound, "There is no such partner that you may see. Check its id."},
+	workers.HeldElsewhere: {http.StatusForbidden, "The agreement with this partner is another organisation's: its " +
+		"navigators change it. Ask them."},
 	workers.NotFound: {http.StatusNotFound, "There is no such worker of this partner. They may have left: look at " +
 		"the list."},
 	workers.NotFirst: {http.StatusConflict, "This partner has a worker who can sign in. Its own workers add further " +
@@ -55,14 +57,15 @@ func asked(v workers.Verdict) error {
 
 // partnerSeen is a partner as followup shows it to whoever asks.
 type partnerSeen struct {
-	Name      string `json:"name"`
-	Agreement *struct {
+	Name          string `json:"name"`
+	HeldElsewhere bool   `json:"heldElsewhere"`
+	Agreement     *struct {
 		InForce bool `json:"inForce"`
 	} `json:"agreement"`
 }
 
-// ofPartner is who asks, and about which partner: whoever may not see a partner may not see its workers either, and
-// that is followup's to say.
+// ofPartner is who asks, and about which partner: whoever may not see a partner, or whose organisation has no part in
+// its agreement, may not see its workers either, and that is followup's to say.
 func (g *Gateway) ofPartner(r *http.Request) (p principal.Principal, id string, seen partnerSeen, err error) {
 	missing := asked(workers.Foreign)
 	if p, id, err = principal.Asking(r, missing); err != nil {
@@ -82,8 +85,31 @@ func (g *Gateway) ofPartner(r *http.Request) (p principal.Principal, id string, 
 		return p, id, seen, missing
 	case status != http.StatusOK:
 		return p, id, seen, unavailable(schemas.Followup)
+	case seen.HeldElsewhere:
+		return p, id, seen, asked(workers.HeldElsewhere)
 	}
 	return p, id, seen, nil
+}
+
+// holds refuses a navigator who would change what another service keeps of a partner, where its agreement is another
+// organisation's: followup says whose it is, and a partner that nobody may see looks as if it were not there.
+func (g *Gateway) holds(route schemas.Route, r *http.Request, p principal.Principal) error {
+	if !route.ChangesPartner() || p.Role != string(schemas.Navigator) {
+		return nil
+	}
+	var seen partnerSeen
+	status, err := g.fetch(r.Context(), p, schemas.Followup, "/api/partners/"+url.PathEscape(r.PathValue("id")), &seen)
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusNotFound:
+		return asked(workers.Foreign)
+	case status != http.StatusOK:
+		return unavailable(schemas.Followup)
+	case seen.HeldElsewhere:
+		return asked(workers.HeldElsewhere)
+	}
+	return nil
 }
 
 // fetch asks a service as somebody, and reads the answer where it is one.

@@ -34,6 +34,7 @@ const (
 var (
 	navigator = principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "navigator-1"}
 	colleague = principal.Principal{Organisation: northgate, Role: string(schemas.Partner), Subject: "somebody"}
+	elsewhere = principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "navigator-2"}
 	stranger  = principal.Principal{Organisation: southgate, Role: string(schemas.Partner), Subject: "somebody"}
 )
 
@@ -64,6 +65,8 @@ type office struct {
 	workers *workers.Workers
 	mails   []workers.Letter
 	refuse  error // of whoever takes mails
+	notices http.HandlerFunc
+	noticed int // how many requests came to where it is kept how partners are told
 }
 
 func newOffice(t *testing.T) *office {
@@ -82,18 +85,24 @@ func newOffice(t *testing.T) *office {
 	ok(t, err)
 	sessions, err := NewSessions(o.db.Pool(schemas.Gateway), o.clock, false)
 	ok(t, err)
+	o.notices = func(w http.ResponseWriter, _ *http.Request) {
+		o.noticed++
+		w.WriteHeader(http.StatusOK)
+	}
 	partners := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := strings.TrimPrefix(r.URL.Path, "/api/partners/")
 		if id != northgate && id != southgate {
 			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "None."))
 			return
 		}
+		who, err := principal.Signed(o.journey.verifier, schemas.Followup, o.clock)(r)
+		ok(t, err)
 		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"name": "Northgate Peers",
-			"agreement": map[string]any{"inForce": id == northgate}})
+			"heldElsewhere": who == elsewhere, "agreement": map[string]any{"inForce": id == northgate}})
 	})
 	o.fixture = start(t, func(c *Config) {
 		c.Workers, c.Sessions, c.Clock, c.Source = o.workers, sessions, o.clock, sessions.Source()
-		c.Backends[schemas.Followup] = partners
+		c.Backends[schemas.Followup], c.Backends[schemas.Delivery] = partners, o.notices
 		c.Rates = Rates{Knocks: 1000}
 	})
 	o.sessions = sessions
@@ -715,6 +724,38 @@ func TestWorkersAreAddedByWhoMay(t *testing.T) {
 	w := o.ask(t, "GET", "/api/partners/"+northgate+"/workers", "", &colleague)
 	if !strings.Contains(w.Body.String(), "07700 900124") || strings.Contains(w.Body.String(), "code\":\"") {
 		t.Errorf("listed: %s", w.Body)
+	}
+}
+
+// TestANavigatorOfAnotherOrganisationChangesNothingOfAPartner: whose agreement it is decides who changes how it is told
+// and who signs in for it, as it decides about the rest.
+func TestANavigatorOfAnotherOrganisationChangesNothingOfAPartner(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	id := o.added(navigator, "robin@northgate.example").Worker
+	at := "/api/partners/" + northgate
+	for route, body := range map[string]string{"PUT " + at + "/notice": `{"by":"email","to":"eve@x.example"}`,
+		"GET " + at + "/workers":                  "",
+		"POST " + at + "/workers":                 `{"name":"Eve","mail":"eve@x.example","phone":"07700 900125"}`,
+		"POST " + at + "/workers/" + id + "/code": `{"lost":true}`,
+		"POST " + at + "/workers/" + id + "/mail": `{"mail":"eve@x.example"}`,
+		"POST " + at + "/workers/" + id + "/end":  "",
+		"GET /partners/" + northgate + "/workers": "",
+	} {
+		method, path, _ := strings.Cut(route, " ")
+		w := o.ask(t, method, path, body, &elsewhere, "Content-Type", "application/json")
+		if w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "Robin") {
+			t.Errorf("%s: %d %s", route, w.Code, w.Body)
+		}
+	}
+	if o.noticed != 0 {
+		t.Error("how the partner is told was changed")
+	}
+	for _, p := range []principal.Principal{navigator, colleague} {
+		o.ask(t, "PUT", at+"/notice", `{"by":"none"}`, &p, "Content-Type", "application/json")
+	}
+	if o.noticed != 2 {
+		t.Errorf("%d of whoever may changed how it is told", o.noticed)
 	}
 }
 

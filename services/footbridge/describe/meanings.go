@@ -125,6 +125,7 @@ var meanings = map[string]string{
 	"handedOn":          "Calls that were handed on, each with who makes it.",
 	"hazardLog":         "The version of the hazard log.",
 	"held":              "Whether something is held, or what is satisfied.",
+	"heldElsewhere":     "Whether the agreement is another organisation's than the caller's.",
 	"heldBy":            "Who has the person there: a role.",
 	"help":              "The id of the request for help.",
 	"holder":            "Who holds the assessment.",

@@ -61,16 +61,17 @@ type Verdict string
 
 // Why something is not done.
 const (
-	Fine       Verdict = ""
-	Foreign    Verdict = "foreign"     // it looks as if it were not there
-	NotFirst   Verdict = "not-first"   // the partner has workers: it adds its own
-	Oneself    Verdict = "oneself"     // a colleague or a navigator does that
-	Taken      Verdict = "taken"       // the address is somebody's here already
-	TooMany    Verdict = "too-many"    //
-	BadAddress Verdict = "bad-address" //
-	BadName    Verdict = "bad-name"    //
-	BadPhone   Verdict = "bad-phone"   //
-	NotFound   Verdict = "not-found"   //
+	Fine          Verdict = ""
+	Foreign       Verdict = "foreign"        // it looks as if it were not there
+	HeldElsewhere Verdict = "held-elsewhere" // the agreement is another organisation's
+	NotFirst      Verdict = "not-first"      // the partner has workers: it adds its own
+	Oneself       Verdict = "oneself"        // a colleague or a navigator does that
+	Taken         Verdict = "taken"          // the address is somebody's here already
+	TooMany       Verdict = "too-many"       //
+	BadAddress    Verdict = "bad-address"    //
+	BadName       Verdict = "bad-name"       //
+	BadPhone      Verdict = "bad-phone"      //
+	NotFound      Verdict = "not-found"      //
 )
 
 // act is what somebody would do about the workers of a partner.
