@@ -385,6 +385,8 @@ var routes = []Route{
 		"Gives the calendar (RFC 5545) of the partner whose worker made its token (token), fourteen days ahead: an " +
 			"offer's code and a time, nothing else. It is read for 90 days at most; the token opens nothing else, and " +
 			"a revoked and an unknown one are answered alike."},
+	{"GET", "/api/partners", Followup, []Role{Navigator}, false,
+		"Lists the organisations that may be asked for follow-up sessions, and with which of them there is an agreement."},
 	{"GET", "/api/partners/{id}", Followup, []Role{SendingTeam, Navigator, Partner, Operator}, false,
 		"Shows a partner: its agreement, places, hours, holidays and pause. A partner sees itself alone."},
 	{"PUT", "/api/partners/{id}/capacity", Followup, answering, false,

@@ -86,6 +86,7 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		"GET /api/calls":                           new("calls.json"),
 		"GET /api/told":                            new("told.json"),
 		"GET /api/calls/" + callID:                 new("call.json"),
+		"GET /api/partners":                        new("partners.json"),
 		"GET /api/partners/" + peersID:             new("partner.json"),
 		"GET /api/partners/" + peersID + "/notice": new("notice.json"),
 		"GET /api/organisations/RXX/going-live":    new("live.json"),
@@ -392,6 +393,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 			"opened": {"2026-03-02T02:41:01Z"}, "a9.how": {"spoken"}}, nurse).Body.String(),
 		"going-live":  f.page(t, "/going-live", guide),
 		"outbox-mail": f.page(t, "/outbox-mail", guide),
+		"partners":    f.page(t, "/partners", guide),
 		"help": f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}},
 			nurse).Body.String(),
 		"help-on-call": f.page(t, "/help/"+helpID, guide),
@@ -427,7 +429,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
 	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help", "going-live", "outbox-mail",
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "outbox-mail",
 		"person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")

@@ -70,6 +70,54 @@ func (c *client) partner(ctx context.Context, p principal.Principal, id string) 
 	return found, err
 }
 
+// partnerListed is an organisation that may be a partner.
+type partnerListed struct {
+	ID            string `json:"partner"`
+	Name          string `json:"name"`
+	From          string `json:"from"`
+	Until         string `json:"until"`
+	InForce       bool   `json:"inForce"`
+	HeldElsewhere bool   `json:"heldElsewhere"`
+}
+
+type partnerLine struct{ Path, Name, State, What string }
+
+// lineOfPartner says how it stands with one of them, and what a navigator does there.
+func lineOfPartner(p partnerListed) partnerLine {
+	line := partnerLine{Path: "/partners/" + url.PathEscape(p.ID), Name: p.Name, What: "Open it"}
+	switch {
+	case p.HeldElsewhere:
+		line.State = "Another organisation’s partner: its navigators look after it"
+	case p.Until == "":
+		line.State, line.What = "No agreement: nothing is told to them", "Add it as a partner"
+	case p.InForce:
+		line.State = "An agreement is in force, until " + dayWords(p.Until)
+	default:
+		line.State = "The agreement, from " + dayWords(p.From) + " until " + dayWords(p.Until) + ", is not in force today"
+	}
+	return line
+}
+
+// showPartners lists who may be asked for follow-up sessions, for whoever adds partners.
+func (s *Console) showPartners(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	var found struct {
+		Items []partnerListed `json:"items"`
+	}
+	if err := s.client.get(r.Context(), p, schemas.Followup, "/api/partners", &found); err != nil {
+		return err
+	}
+	lines := []partnerLine{}
+	for _, one := range found.Items {
+		lines = append(lines, lineOfPartner(one))
+	}
+	return s.show(w, r, http.StatusOK, "partners", view{Title: "Partners", Here: "/partners",
+		Separate: separateWords(""), Page: lines})
+}
+
 type partnerView struct {
 	Name    string
 	Facts   []factView

@@ -30,7 +30,9 @@ func menuOf(p principal.Principal, here string) (shown []menuView) {
 		switch {
 		case path == "/partners" && p.Role == string(schemas.Partner):
 			path += "/" + url.PathEscape(p.Organisation)
-		case path == "/partners" || !opens("GET", path, p.Role):
+		case path == "/partners" && opens("GET", path, p.Role):
+			part.Words = "Partners"
+		case !opens("GET", path, p.Role):
 			continue
 		}
 		shown = append(shown, menuView{linkView{path, part.Words}, part.Path == here})

@@ -49,6 +49,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"POST /api/workers/me/calendar":             a.calendars().Make,
 		"POST /api/workers/me/calendar/revoke":      a.calendars().Revoke,
 		"GET /api/sessions.ics":                     a.calendars().Give,
+		"GET /api/partners":                         a.listPartners,
 		"GET /api/partners/{id}":                    a.showPartner,
 		"PUT /api/partners/{id}/capacity":           changed(a, setCapacity),
 		"PUT /api/partners/{id}/agreement":          changed(a, setAgreement),

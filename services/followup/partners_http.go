@@ -72,6 +72,41 @@ func daysOf(week calendar.Weekdays) []string {
 	return days
 }
 
+// partnerListed is an organisation that the directory lists, and whether there is an agreement with it.
+type partnerListed struct {
+	Partner string `json:"partner"`
+	Name    string `json:"name"`
+	Service string `json:"service"`
+	// From and Until are the days of its agreement, empty where none has been recorded: nothing is told to it then.
+	From          string `json:"from,omitempty"`
+	Until         string `json:"until,omitempty"`
+	InForce       bool   `json:"inForce"`
+	HeldElsewhere bool   `json:"heldElsewhere,omitempty"`
+}
+
+// listPartners lists all that the directory lists, by name.
+func (a api) listPartners(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	today := calendar.DayOf(a.clock.Now(), a.zone)
+	listed := httpx.List[partnerListed]{Items: []partnerListed{}}
+	batch := &pgx.Batch{}
+	listedPartners(batch, who, func(p partnerRow) {
+		one := partnerListed{Partner: p.ID, Name: p.Name, Service: p.Service, InForce: p.mayBeTold(today),
+			HeldElsewhere: !p.mayBeChangedBy(who)}
+		if p.Agreement != nil {
+			one.From, one.Until = p.Agreement.First.String(), p.Agreement.Last.String()
+		}
+		listed.Items = append(listed.Items, one)
+	})
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("listing partners: %w", err)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, listed)
+}
+
 // showPartner gives one partner.
 func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 	who, id, err := principal.Asking(r, noPartner())

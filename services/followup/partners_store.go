@@ -160,6 +160,17 @@ func lockPartner(q flow.Queuer, who principal.Principal, id string, locked bool,
 		})
 }
 
+// listedPartners queues the reading of all partners that the directory lists, by name, for staff.
+func listedPartners(q flow.Queuer, _ principal.Principal, into func(partnerRow)) {
+	q.Queue(partnerColumns + ` where listed order by name, id`).Query(func(rows pgx.Rows) error {
+		all, err := pgx.CollectRows(rows, scanPartner)
+		for _, p := range all {
+			into(p)
+		}
+		return err
+	})
+}
+
 // savePartner queues a partner as it was changed, and has every offer looked at that waits for a partner.
 func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 	var from, until, paused *string

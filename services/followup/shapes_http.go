@@ -25,6 +25,7 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/workers/me/calendar":             httpx.ShapeOf[httpx.None, ics.Made](201),
 		"POST /api/workers/me/calendar/revoke":      httpx.ShapeOf[httpx.None, httpx.None](204),
 		"GET /api/sessions.ics":                     ics.Shape(),
+		"GET /api/partners":                         httpx.Gives[httpx.List[partnerListed]](),
 		"GET /api/partners/{id}":                    httpx.Gives[partnerShown](),
 		"PUT /api/partners/{id}/capacity":           httpx.Takes[capacityAsked, partnerShown](),
 		"PUT /api/partners/{id}/agreement":          httpx.Takes[Terms, partnerShown](),
