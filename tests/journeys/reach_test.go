@@ -509,9 +509,13 @@ func (w *walk) sessionOf(who principal.Principal, own bool) (id string) {
 	return id
 }
 
-// workerOf is a new worker of a partner, with which there is an agreement.
+// workerOf is a new worker of a partner, with which RXX has an agreement, whoever recorded one first.
 func (w *walk) workerOf(partner string) string {
 	w.t.Helper()
+	if _, err := w.Admin().Exec(w.t.Context(), `update followup.partner set held_by = 'RXX' where id = $1::uuid`,
+		partner); err != nil {
+		w.t.Fatal(err)
+	}
 	who, today := *as("RXX", schemas.Navigator, "adds-"+clock.NewRandomID()[:8]), time.Now().Format(time.DateOnly)
 	agreed := w.AskAs(who, http.MethodPut, "/api/partners/"+partner+"/agreement", typeJSON, []byte(
 		`{"from":"`+today+`","until":"`+time.Now().AddDate(1, 0, 0).Format(time.DateOnly)+
