@@ -615,6 +615,8 @@ func (a Action) Fill(filled map[string][]string) ([]byte, error) {
 			put(body, strings.Split(f.Name, "."), all)
 		case len(all) == 0 && f.Kind == "number":
 			continue
+		case len(all) == 0 && f.Kind == "yes-no": // a box that nobody ticked
+			put(body, strings.Split(f.Name, "."), false)
 		case len(all) == 0:
 			put(body, strings.Split(f.Name, "."), "") // a change by PUT says what is to stand there: nothing
 		default:
