@@ -167,7 +167,8 @@ func TestABoxThatNobodyTickedIsNo(t *testing.T) {
 	change := NoticeActions(Navigator, "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445", nil)[0]
 	for ticked, want := range map[string]string{"": `{"by":"email","digest":false,"to":"desk@charity.example"}`,
 		"true": `{"by":"email","digest":true,"to":"desk@charity.example"}`} {
-		body, err := change.Fill(map[string][]string{"by": {"email"}, "to": {"desk@charity.example"}, "digest": {ticked}})
+		body, err := change.Fill(map[string][]string{"by": {"email"}, "to": {"desk@charity.example"},
+			"digest": {ticked}})
 		if err != nil || string(body) != want {
 			t.Errorf("ticked %q: %s, %v", ticked, body, err)
 		}

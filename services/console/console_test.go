@@ -429,8 +429,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
 	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "outbox-mail",
-		"person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live",
+		"outbox-mail", "person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")

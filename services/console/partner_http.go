@@ -93,7 +93,8 @@ func lineOfPartner(p partnerListed) partnerLine {
 	case p.InForce:
 		line.State = "An agreement is in force, until " + dayWords(p.Until)
 	default:
-		line.State = "The agreement, from " + dayWords(p.From) + " until " + dayWords(p.Until) + ", is not in force today"
+		line.State = "The agreement, from " + dayWords(p.From) + " until " + dayWords(p.Until) +
+			", is not in force today"
 	}
 	return line
 }

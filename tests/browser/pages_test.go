@@ -55,6 +55,7 @@ func TestPagesOfStepsCallsOffersAndPeopleAreAccessible(t *testing.T) {
 		see(peer, "offers", "/offers")
 		see(peer, "offer", "/offers/"+offerID)
 		see(peer, "partner", "/partners/"+peersID, press(`#a2 summary`))
+		see(as("navigator"), "partners", "/partners")
 		see(as("commissioner"), "start", "/")
 	}
 }

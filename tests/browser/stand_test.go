@@ -160,6 +160,7 @@ func (s *site) others(t *testing.T, mux *http.ServeMux) {
 	for pattern, file := range map[string]string{"GET /api/steps": "steps.json", "GET /api/offers": "offers.json",
 		"GET /api/calls": "calls.json", "GET /api/calls/" + callID: "call.json",
 		"GET /api/calls/" + callID + "/person": "call-person.json", "GET /api/partners/" + peersID: "partner.json",
+		"GET /api/partners":                            "partners.json",
 		"GET /api/partners/" + peersID + "/notice":     "notice.json",
 		"GET /api/journeys/" + journeyID + "/identity": "identity.json"} {
 		mux.HandleFunc(pattern, s.example(t, file))

@@ -33,7 +33,10 @@ type charity struct {
 	*system.System
 	t       *testing.T
 	browser context.Context
-	mailbox *mail.Sink
+	mailbox *mail.Sink      // nil where the system's own takes the mails
+	desk    context.Context // a page of somebody who may look into the system's own
+	given   map[string]bool // the links in its mails that were followed
+	seen    bool            // its pages are looked at by other tests
 	partner string
 	at      string // the site, by the name that passkeys are made for
 }
@@ -43,8 +46,16 @@ func newCharity(t *testing.T) *charity {
 	mailbox, err := mail.NewSink(context.WithoutCancel(t.Context()))
 	ok(t, err)
 	t.Cleanup(mailbox.Close)
-	c := &charity{System: system.StartWith(t, "FOOTBRIDGE_SMTP_URL="+mailbox.URL,
-		"FOOTBRIDGE_MAIL_FROM=footbridge@example.org"), t: t, browser: start(t), mailbox: mailbox}
+	c := charityOf(t, system.StartWith(t, "FOOTBRIDGE_SMTP_URL="+mailbox.URL,
+		"FOOTBRIDGE_MAIL_FROM=footbridge@example.org"))
+	c.mailbox = mailbox
+	return c
+}
+
+// charityOf is a partner of a program's directory.
+func charityOf(t *testing.T, program *system.System) *charity {
+	t.Helper()
+	c := &charity{System: program, t: t, browser: start(t)}
 	c.at = "http://localhost" + c.HTTP[strings.LastIndex(c.HTTP, ":"):]
 	c.one(&c.partner, `select id::text from followup.partner where service = 'peer-follow-up'`)
 	return c
@@ -117,14 +128,27 @@ func (c *charity) link(to string, after int) string {
 	}
 }
 
+// came is how many mails came to the mailbox of the test's.
+func (c *charity) came() int {
+	if c.mailbox == nil {
+		return 0
+	}
+	return len(c.mailbox.Mails())
+}
+
 // asks asks for a link, opens it and presses its button: what is shown next asks for the second factor.
 func (c *charity) asks(ctx context.Context, to string) {
 	c.t.Helper()
-	before := len(c.mailbox.Mails())
+	before := c.came()
 	do(c.t, ctx, chromedp.Navigate(c.at+"/sign-in/worker"), chromedp.WaitVisible(`#mail`),
 		chromedp.SetValue(`#mail`, to), press(`main form button`),
 		chromedp.WaitNotPresent(`#mail`))
-	link := c.link(to, before)
+	link := ""
+	if c.mailbox == nil {
+		link = c.linkShown(to, `/sign-in/link/[0-9a-z]+`)
+	} else {
+		link = c.link(to, before)
+	}
 	do(c.t, ctx, chromedp.Navigate(c.at+link), press(`form[action="`+link+`"] button`), chromedp.WaitVisible(`#code`))
 }
 
@@ -140,7 +164,7 @@ func (c *charity) added(ctx context.Context, name, to string) string {
 // look looks at a page: how it fits, and what axe finds where scripts may run.
 func (c *charity) look(ctx context.Context, width int64, scripts bool) {
 	c.t.Helper()
-	if scripts {
+	if scripts && !c.seen {
 		// after a press nothing else waits for the styles
 		loaded := `new Promise(done => document.readyState === "complete" ? done(true) :
 			addEventListener("load", () => done(true)))`
@@ -169,14 +193,20 @@ func days(t *testing.T) (working, saturday time.Time) {
 	return working, day.At(11, 0, zone)
 }
 
-// books fills in and sends the form of a time that was agreed on.
-func (c *charity) books(ctx context.Context, at time.Time) {
+// unfolds opens a form that is folded, unless it is open.
+func (c *charity) unfolds(ctx context.Context, about string) {
 	c.t.Helper()
-	about := `details:has(input[name$=".startsAt-at"])`
 	do(c.t, ctx, chromedp.WaitReady(about))
 	if !read(c.t, ctx, chromedp.Evaluate[bool](`document.querySelector('`+about+`').open`)) {
 		do(c.t, ctx, press(about+` summary`))
 	}
+}
+
+// books fills in and sends the form of a time that was agreed on.
+func (c *charity) books(ctx context.Context, at time.Time) {
+	c.t.Helper()
+	about := `details:has(input[name$=".startsAt-at"])`
+	c.unfolds(ctx, about)
 	for part, value := range map[string]string{"-day": at.Format("2"), "-month": at.Format("1"),
 		"-year": at.Format("2006"), "-at": at.Format("15:04")} {
 		do(c.t, ctx, chromedp.SetValue(about+` input[name$=".startsAt`+part+`"]`, value))
@@ -190,7 +220,6 @@ const looked = `main:not(:has(input[name="do"][value="who"])), .nhsuk-error-summ
 // session is what a worker does with one offer: taken on, looked at who it is, booked in the person's hours, kept.
 func (c *charity) session(ctx context.Context, offer, name string, width int64, scripts bool) {
 	c.t.Helper()
-	page := c.at + "/offers/" + offer
 	do(c.t, ctx, chromedp.Navigate(c.at+"/offers"), press(`a[href="/offers/`+offer+`"]`), chromedp.WaitVisible(`#next`))
 	main := func() string { c.t.Helper(); return read(c.t, ctx, chromedp.Text("main")) }
 	if text := main(); strings.Contains(text, name) || strings.Contains(text, "Show who the person is") {
@@ -201,7 +230,16 @@ func (c *charity) session(ctx context.Context, offer, name string, width int64, 
 	}
 	c.look(ctx, width, scripts)
 	do(c.t, ctx, press(`form:has(input[name="does"][value$="/accept"]) button`),
-		press(`input[name="do"][value="who"] + button`), chromedp.WaitReady(looked))
+		chromedp.WaitVisible(`input[name="do"][value="who"] + button`))
+	c.keeps(ctx, offer, name, width, scripts)
+}
+
+// keeps is what a worker does with an offer that was taken on: looked at who it is, booked in the person's hours, kept.
+func (c *charity) keeps(ctx context.Context, offer, name string, width int64, scripts bool) {
+	c.t.Helper()
+	page := c.at + "/offers/" + offer
+	main := func() string { c.t.Helper(); return read(c.t, ctx, chromedp.Text("main")) }
+	do(c.t, ctx, press(`input[name="do"][value="who"] + button`), chromedp.WaitReady(looked))
 	system.Eventually(c.t, func() error { // the acceptance has to have come to where identity is kept
 		if strings.Contains(main(), name) {
 			return nil
@@ -226,10 +264,8 @@ func (c *charity) session(ctx context.Context, offer, name string, width int64, 
 		time.Now().Add(-time.Hour), offer)
 	ok(c.t, err) // as if its day had come
 	about := `details:has(input[name="does"][value$="/outcome"])`
-	do(c.t, ctx, chromedp.Navigate(page), chromedp.WaitReady(about))
-	if !read(c.t, ctx, chromedp.Evaluate[bool](`document.querySelector('`+about+`').open`)) {
-		do(c.t, ctx, press(about+` summary`))
-	}
+	do(c.t, ctx, chromedp.Navigate(page))
+	c.unfolds(ctx, about)
 	do(c.t, ctx, press(about+` `+chosen("outcome", "kept")), press(about+` `+chosen("next", "nothing-more")),
 		press(about+` form button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	if text := main(); !strings.Contains(text, "Completed") {
@@ -259,40 +295,52 @@ func TestAPartnersWorkersSignInAndKeepASession(t *testing.T) {
 	c.look(navigator, 1280, true)
 
 	robin := open(t, c.browser, phone390)
-	_, err := chromedp.Call(robin, webauthn.Enable, webauthn.EnableParams{})
-	ok(t, err)
-	_, err = chromedp.Call(robin, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
-		Options: &webauthn.VirtualAuthenticatorOptions{Protocol: "ctap2", Transport: "internal", HasResidentKey: true,
-			HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}})
-	ok(t, err)
-	c.asks(robin, "robin@northgate.example")
-	c.look(robin, phone390, true)
-	do(t, robin, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`),
-		press(`form[data-passkey="create"] button`), chromedp.WaitVisible(`input[value="drop-passkey"] ~ button`))
-	c.look(robin, phone390, true)
-	do(t, robin, press(`.nhsuk-header__service-name`), press(`form[action="/sign-out"] button`),
-		chromedp.WaitVisible(`a[href="/sign-in/worker"]`))
-	c.asks(robin, "robin@northgate.example")
-	do(t, robin, press(`form[data-passkey="get"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
+	c.entersByPasskey(robin, "robin@northgate.example", code)
 	c.session(robin, first, "Examplewood", phone390, true)
 
 	code = c.added(robin, "Sam Peer", "sam@northgate.example")
 	sam := open(t, c.browser, 1280)
 	withoutScripts(t, sam)
-	c.asks(sam, "sam@northgate.example")
-	do(t, sam, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`), chromedp.WaitVisible(`code.fb-long`))
-	secret := read(t, sam, chromedp.Text(`code.fb-long`))
-	digits, err := totp.GenerateCode(strings.TrimSpace(secret), time.Now().Add(-30*time.Second)) // the step before now
-	ok(t, err)
-	do(t, sam, chromedp.SetValue(`#code`, digits), press(`form:has(#code) button`),
-		chromedp.WaitVisible(`input[value="drop-authenticator"] + button`))
-	c.asks(sam, "sam@northgate.example")
-	digits, err = totp.GenerateCode(strings.TrimSpace(secret), time.Now().Add(30*time.Second)) // a later step
-	ok(t, err)
-	do(t, sam, chromedp.SetValue(`#code`, digits), press(`form:has(#code) button`),
-		chromedp.WaitVisible(`.nhsuk-header__account`))
+	c.entersByDigits(sam, "sam@northgate.example", code)
 	c.session(sam, second, "Samplefield", 1280, false)
 	c.nothingElse(sam, first)
+}
+
+// entersByPasskey has a new worker add a passkey, with the code that they were told, and sign in by it.
+func (c *charity) entersByPasskey(ctx context.Context, to, code string) {
+	c.t.Helper()
+	_, err := chromedp.Call(ctx, webauthn.Enable, webauthn.EnableParams{})
+	ok(c.t, err)
+	_, err = chromedp.Call(ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{
+		Options: &webauthn.VirtualAuthenticatorOptions{Protocol: "ctap2", Transport: "internal", HasResidentKey: true,
+			HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}})
+	ok(c.t, err)
+	c.asks(ctx, to)
+	c.look(ctx, phone390, true)
+	do(c.t, ctx, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`),
+		press(`form[data-passkey="create"] button`), chromedp.WaitVisible(`input[value="drop-passkey"] ~ button`))
+	c.look(ctx, phone390, true)
+	do(c.t, ctx, press(`.nhsuk-header__service-name`), press(`form[action="/sign-out"] button`),
+		chromedp.WaitVisible(`a[href="/sign-in/worker"]`))
+	c.asks(ctx, to)
+	do(c.t, ctx, press(`form[data-passkey="get"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
+}
+
+// entersByDigits has a new worker add an authenticator, with the code that they were told, and sign in by it.
+func (c *charity) entersByDigits(ctx context.Context, to, code string) {
+	c.t.Helper()
+	c.asks(ctx, to)
+	do(c.t, ctx, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`), chromedp.WaitVisible(`code.fb-long`))
+	secret := strings.TrimSpace(read(c.t, ctx, chromedp.Text(`code.fb-long`)))
+	digits, err := totp.GenerateCode(secret, time.Now().Add(-30*time.Second)) // the step before now
+	ok(c.t, err)
+	do(c.t, ctx, chromedp.SetValue(`#code`, digits), press(`form:has(#code) button`),
+		chromedp.WaitVisible(`input[value="drop-authenticator"] + button`))
+	c.asks(ctx, to)
+	digits, err = totp.GenerateCode(secret, time.Now().Add(30*time.Second)) // a later step
+	ok(c.t, err)
+	do(c.t, ctx, chromedp.SetValue(`#code`, digits), press(`form:has(#code) button`),
+		chromedp.WaitVisible(`.nhsuk-header__account`))
 }
 
 // phone390 is the width that partners' pages are made for.
