@@ -72,6 +72,10 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), s.nameOf(p)
 		v.Menu = menuOf(p, v.Here)
 	}
+	if known && v.Separate == "" && name != "outbox-mail" &&
+		(p.Role == string(schemas.Partner) || p.Role == string(schemas.Person)) {
+		v.Separate = separateWords("") // every view of theirs says so
+	}
 	v.Home = homeOf(v)
 	v.Frontend = s.frontend
 	var page bytes.Buffer

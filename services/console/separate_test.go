@@ -1,10 +1,14 @@
 package console
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 var (
@@ -40,3 +44,42 @@ func TestEveryPageThatSpeaksOfTheSessionSaysFromWhatItIsSeparate(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate goes by the table of routes: a page that is new, and open
+// to a partner, to whoever holds a link or to the person, says so as well, whether it speaks of the session or not.
+func TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.services.answerConsent()
+	fill := strings.NewReplacer("/offers/{id}", "/offers/"+offerID, "/partners/{id}", "/partners/"+peersID,
+		"/calls/{id}", "/calls/"+callID, "/help/{id}", "/help/"+helpID, schemas.LinkPattern, linkPath, "{$}", "")
+	shown := map[string]int{}
+	for _, route := range Routes() {
+		for role, who := range map[schemas.Role]principal.Principal{schemas.Partner: peer, schemas.OfferLink: holder,
+			schemas.Person: themselves} {
+			// before the code was typed, the page of the person is nobody's, and tells nobody what it is about
+			own := route.OwnPage() && role == schemas.Person
+			if route.Method != "GET" || notOurs[route.Pattern] != "" || !own && (route.OwnPage() || route.Public ||
+				!route.Allows(role)) {
+				continue
+			}
+			w := f.ask(t, "GET", fill.Replace(route.Pattern), nil, who)
+			text := strings.ReplaceAll(w.Body.String(), "&#39;", "'")
+			switch {
+			case w.Code == http.StatusSeeOther: // leads to a page of the table
+			case w.Code != http.StatusOK:
+				t.Errorf("%s as %q is answered with %d: say in this test what it is asked of", route.Pattern, role, w.Code)
+			case !isSeparate.MatchString(text):
+				t.Errorf("%s does not say to %q from what it is separate", route.Pattern, role)
+			default:
+				shown[string(role)]++
+			}
+		}
+	}
+	if shown[string(schemas.Partner)] < 7 || shown[string(schemas.OfferLink)] == 0 || shown[string(schemas.Person)] < 2 {
+		t.Errorf("%v pages were seen", shown)
+	}
+}
+
+// notOurs are pages open to a partner or the person that are no view of anything of theirs, and why.
+var notOurs = map[string]string{"/outbox-mail": "the mailbox of development"}

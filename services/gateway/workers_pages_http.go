@@ -26,6 +26,7 @@ type workersView struct {
 	Entered             workers.NewWorker
 	MayAdd              bool
 	Field, Mark         string
+	Separate            string // on a partner's view, from what its sessions are separate
 }
 
 type workerLine struct {
@@ -65,6 +66,9 @@ func (g *Gateway) workersPage(w http.ResponseWriter, r *http.Request, p principa
 	}
 	v.Partner, v.Name, v.Path, v.Own = id, seen.Name, "/partners/"+id+"/workers", p.Role == string(schemas.Partner)
 	v.Field, v.Mark = schemas.OpenedAs, p.Mark()
+	if v.Own {
+		v.Separate = schemas.SeparateFrom("")
+	}
 	v.MayAdd = v.Own || !slices.ContainsFunc(all, func(w workers.Worker) bool {
 		return w.EndedAt == nil && (w.Authenticator || w.Passkeys > 0)
 	})
@@ -184,6 +188,7 @@ var workersTemplate = template.Must(template.Must(standing.Clone()).Parse(
 {{end}}{{with .Done}}<div class="nhsuk-notification-banner nhsuk-notification-banner--success" role="alert" aria-labelledby="said"><div class="nhsuk-notification-banner__header"><h2 class="nhsuk-notification-banner__title" id="said">Saved</h2></div><div class="nhsuk-notification-banner__content"><p class="nhsuk-notification-banner__heading">{{.}}</p></div></div>
 {{end}}<h1>People who sign in</h1>
 <p class="nhsuk-lede-text">{{.Name}}</p>
+{{with .Separate}}<p class="fb-separate">{{.}}</p>{{end}}
 {{with .Told}}<section class="nhsuk-inset-text" id="told" aria-labelledby="told-heading"><h2 id="told-heading">Tell {{.Name}} this code</h2>
 <p><strong class="fb-code" id="told-code">{{.Code}}</strong></p>
 <p>Ring them at the number that was recorded{{with .Phone}}, {{.}}{{end}}. Not by mail: whoever reads their mail must not have it. It works once, until {{.Until}}, and is shown now alone.</p></section>

@@ -256,6 +256,53 @@ func TestAWorkerSignsInByTheirMailboxAndSomethingOutsideIt(t *testing.T) {
 	}
 }
 
+// TestLinkScannersUseNoLinkToSignIn: as the programs send that look through mails and chats before a human does.
+func TestLinkScannersUseNoLinkToSignIn(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	_, secret := o.enrolled(navigator, "robin@northgate.example")
+	link := o.linked("robin@northgate.example")
+	stands := func() (all string) {
+		ok(t, o.db.Admin().QueryRow(t.Context(), `select concat((select jsonb_agg(s order by id) from gateway.sign_in s),
+			(select jsonb_agg(w order by id) from gateway.worker w),
+			(select jsonb_agg(s order by hash) from gateway.session s))`).Scan(&all))
+		return all
+	}
+	before := stands()
+	scanners := map[string][]string{
+		"SafeLinks":             {"GET", "User-Agent", "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1) SafeLinks"},
+		"SafeLinks, the head":   {"HEAD", "X-Forwarded-For", "40.94.20.11"},
+		"Proofpoint":            {"GET", "User-Agent", "Mozilla/5.0 Chrome/108", "Referer", "https://urldefense.com/"},
+		"Barracuda":             {"GET", "User-Agent", "BarracudaCentral", "Via", "1.1 barracuda"},
+		"Mimecast":              {"HEAD", "User-Agent", "Mimecast-URL-Protect", "Accept", "*/*"},
+		"a browser in a box":    {"GET", "User-Agent", "HeadlessChrome/126.0", "Sec-Fetch-Mode", "navigate"},
+		"Slack":                 {"GET", "User-Agent", "Slackbot-LinkExpanding 1.0", "Range", "bytes=0-32768"},
+		"WhatsApp":              {"GET", "User-Agent", "WhatsApp/2.24.6 A"},
+		"Teams":                 {"GET", "User-Agent", "SkypeUriPreview Preview/0.5"},
+		"a browser, ahead":      {"GET", "Sec-Purpose", "prefetch;prerender", "Purpose", "prefetch"},
+		"Apple's mail":          {"GET", "User-Agent", "Mozilla/5.0 Version/17 Safari", "X-Purpose", "preview"},
+		"one that asks how":     {"OPTIONS", "Origin", "https://scanner.example"},
+		"a page of its own":     {"POST", "Origin", "https://scanner.example", "Sec-Fetch-Site", "cross-site"},
+		"Gmail's picture proxy": {"GET", "User-Agent", "GoogleImageProxy", "Accept", "image/*"},
+	}
+	for name, as := range scanners {
+		for _, at := range []string{link, "/sign-in/second", "/sign-in/keys"} {
+			w := o.ask(t, as[0], at, "", nil, as[1:]...)
+			if len(w.Result().Cookies()) != 0 || w.Code >= 500 {
+				t.Errorf("%s at %s is answered with %d and %v", name, at, w.Code, w.Result().Cookies())
+			}
+		}
+	}
+	if after := stands(); after != before {
+		t.Fatalf("looking changed something:\n%s\n%s", before, after)
+	}
+	b := o.browser()
+	b.send("POST", link, nil)
+	if b.second(o.digits(secret)); !b.who().Valid() {
+		t.Error("the link was used up")
+	}
+}
+
 func TestASecondFactorWithoutTheLinkIsNothing(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -720,6 +767,10 @@ func TestWorkersAreAddedByWhoMay(t *testing.T) {
 	}
 	if w := o.ask(t, "GET", "/api/partners/"+northgate+"/workers", "", &stranger); w.Code != 404 {
 		t.Errorf("listed to another partner: %d", w.Code)
+	}
+	if page := o.ask(t, "GET", "/partners/"+northgate+"/workers", "", &colleague).Body.String(); !strings.Contains(
+		strings.ReplaceAll(page, "&#39;", "'"), schemas.SeparateFrom("")) {
+		t.Errorf("a partner's view does not say from what its sessions are separate: %s", page)
 	}
 	w := o.ask(t, "GET", "/api/partners/"+northgate+"/workers", "", &colleague)
 	if !strings.Contains(w.Body.String(), "07700 900124") || strings.Contains(w.Body.String(), "code\":\"") {
