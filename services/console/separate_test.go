@@ -45,8 +45,9 @@ func TestEveryPageThatSpeaksOfTheSessionSaysFromWhatItIsSeparate(t *testing.T) {
 	}
 }
 
-// TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate goes by the table of routes: a page that is new, and open
-// to a partner, to whoever holds a link or to the person, says so as well, whether it speaks of the session or not.
+// TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate goes by the table of routes: a page that is new, and
+// open to a partner, to whoever holds a link or to the person, says so as well, whether it speaks of the session or
+// not.
 func TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate(t *testing.T) {
 	t.Parallel()
 	f := start(t)
@@ -68,7 +69,8 @@ func TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate(t *testing.T)
 			switch {
 			case w.Code == http.StatusSeeOther: // leads to a page of the table
 			case w.Code != http.StatusOK:
-				t.Errorf("%s as %q is answered with %d: say in this test what it is asked of", route.Pattern, role, w.Code)
+				t.Errorf("%s as %q is answered with %d: say in this test what it is asked of", route.Pattern, role,
+					w.Code)
 			case !isSeparate.MatchString(text):
 				t.Errorf("%s does not say to %q from what it is separate", route.Pattern, role)
 			default:
@@ -76,7 +78,8 @@ func TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate(t *testing.T)
 			}
 		}
 	}
-	if shown[string(schemas.Partner)] < 7 || shown[string(schemas.OfferLink)] == 0 || shown[string(schemas.Person)] < 2 {
+	if shown[string(schemas.Partner)] < 7 || shown[string(schemas.OfferLink)] == 0 ||
+		shown[string(schemas.Person)] < 2 {
 		t.Errorf("%v pages were seen", shown)
 	}
 }

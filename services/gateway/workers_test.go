@@ -263,7 +263,8 @@ func TestLinkScannersUseNoLinkToSignIn(t *testing.T) {
 	_, secret := o.enrolled(navigator, "robin@northgate.example")
 	link := o.linked("robin@northgate.example")
 	stands := func() (all string) {
-		ok(t, o.db.Admin().QueryRow(t.Context(), `select concat((select jsonb_agg(s order by id) from gateway.sign_in s),
+		ok(t, o.db.Admin().QueryRow(t.Context(), `select concat((select jsonb_agg(s order by id)
+			from gateway.sign_in s),
 			(select jsonb_agg(w order by id) from gateway.worker w),
 			(select jsonb_agg(s order by hash) from gateway.session s))`).Scan(&all))
 		return all
