@@ -58,8 +58,9 @@ func TestTheWholeWayOfACharity(t *testing.T) {
 		do(t, partner, chromedp.Navigate(c.at+"/offers/"+offer))
 		c.keeps(partner, offer, way.person, phone390, way.scripts)
 
-		do(t, navigator, chromedp.Navigate(c.at+"/partners/"+c.partner+"/workers"),
-			press(`form:has(input[name="do"][value="end"]) button`),
+		do(t, navigator, chromedp.Navigate(c.at+"/partners/"+c.partner+"/workers"))
+		c.unfolds(navigator, `details:has(input[name="do"][value="end"])`)
+		do(t, navigator, press(`form:has(input[name="do"][value="end"]) button`),
 			chromedp.WaitNotPresent(`form:has(input[name="do"][value="end"])`))
 		c.isOut(partner)
 	}
