@@ -19,6 +19,9 @@ import (
 const (
 	PurposeFollowUp = "follow-up" // a partner's peer session
 	PurposeBridging = "bridging"  // short calls while waiting
+	// PurposeTellReferrer is that whoever referred them is told that a session was kept and that what comes next has
+	// been settled. Without it they are told no more than that somebody was asked, is in touch, or is not any more.
+	PurposeTellReferrer = "tell-referrer"
 )
 
 // Who may answer for somebody under 18: the young person, by Gillick competence, or a holder of parental

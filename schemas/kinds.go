@@ -98,7 +98,7 @@ var kinds = compile(map[string]Kind{
 	"worker-gender": oneOf("any", "woman", "man"),
 	"fact":          oneOf(FactNames()...),
 
-	"purpose":   oneOf(PurposeFollowUp, PurposeBridging),
+	"purpose":   oneOf(PurposeFollowUp, PurposeBridging, PurposeTellReferrer),
 	"how":       oneOf("spoken", "written", "interpreter"),
 	"answerer":  oneOf(AnswersPerson, AnswersParent),
 	"code-role": oneOf("reason", "diagnosis", "intent"),
@@ -135,6 +135,7 @@ var kinds = compile(map[string]Kind{
 	"partner-offer-state": oneOf(StateWaits, StatePaused, StateAccepted, StateConfirmed, StateBooked, StateKept,
 		StateNotKept, StateCancelled, StateCompleted,
 		StateOver),
+	"referral-state": oneOf(NewsOffered, NewsInTouch, NewsNotWith, NewsKept, NewsCompleted, NewsWithheld),
 	"nudge":          oneOf(NudgeAnswer, NudgeBook, NudgeOutcome, NudgeDeletion),
 	"offer-question": oneOf("hours", "access", "interpreter", "worker", "channel", "area", "anything-else"),
 	"offer-reply":    oneOf("yes", "no", "asked-the-person", "see-the-offer", "not-known"),

@@ -51,7 +51,7 @@ var registry = []Entry{
 		"An outside system passes on that somebody asks for support.",
 		"We were asked to support you.", false},
 
-	{DischargeRecorded, Intake, []string{Threshold, Followup, Bridging, Journey},
+	{DischargeRecorded, Intake, []string{Threshold, Followup, Bridging, Journey, Delivery},
 		reflect.TypeFor[DischargeRecordedData](),
 		"A visit in scope has ended, and a journey has begun or been joined.",
 		"You left hospital, and we started looking for support that suits you.", false},
@@ -63,7 +63,7 @@ var registry = []Entry{
 		reflect.TypeFor[DischargeWithdrawnData](),
 		"The hospital cancelled the visit or its discharge; contact pauses and a human decides.",
 		"The hospital told us that you had not left yet, so we paused while somebody checks.", false},
-	{ReferralRequested, Intake, []string{Threshold, Followup, Bridging, Journey},
+	{ReferralRequested, Intake, []string{Threshold, Followup, Bridging, Journey, Delivery},
 		reflect.TypeFor[ReferralRequestedData](),
 		"A professional, or the person, asked for support, and a journey has begun or been joined.",
 		"Support was asked for, and we started looking for what suits you.", false},

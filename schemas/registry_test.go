@@ -58,7 +58,8 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 			return asks(e) || e.Type == schemas.OfferAcknowledged || e.Type == schemas.OfferQuestioned || turns(e) ||
 				e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped ||
 				e.Type == schemas.ContactResumed ||
-				noun(e, "consent") && e.Type != schemas.ConsentExpiring
+				noun(e, "consent") && e.Type != schemas.ConsentExpiring ||
+				e.Type == schemas.DischargeRecorded || e.Type == schemas.ReferralRequested // who referred them
 		},
 	}
 	for _, service := range services {

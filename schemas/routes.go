@@ -434,6 +434,10 @@ var routes = []Route{
 		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may " +
 			"know of its offers, each event with the cursor after it. Asking with a cursor says that everything up " +
 			"to it has come."},
+	{"GET", "/api/referrals/feed", Delivery, []Role{SendingTeam, System}, false,
+		"Gives what became of the referrals of the asking organisation, from a cursor on (after; limit, and " +
+			"wait=SECONDS for an empty page): that a partner was asked, is in touch, or is not any more; that a " +
+			"session was kept and what comes next settled by the person's yes to tell-referrer alone."},
 	{"GET", "/api/told", Delivery, []Role{Partner}, false,
 		"Lists what a partner was told, and when first, the newest in front; asking for it takes nothing."},
 	{"GET", "/api/stream", Delivery, []Role{Partner}, false,

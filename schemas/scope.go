@@ -141,6 +141,7 @@ var queries = map[string][]string{
 	"POST /api/thresholds/what-if":         {"since"},
 	"GET /api/thresholds/turned":           {"service", "criterion"},
 	"GET /api/feed":                        {"after", "limit", "wait"},
+	"GET /api/referrals/feed":              {"after", "limit", "wait"},
 	"GET /api/stream":                      {"after"},
 	"GET /api/told":                        {"limit", "cursor"},
 	"GET /api/subscriptions/{id}/attempts": {"limit", "cursor"},

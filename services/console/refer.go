@@ -171,7 +171,7 @@ func readConsents(a *answers, partners []Partner) []schemas.ReportedConsent {
 	}
 	how := a.one("how", codesOf(howOptions)...)
 	var said []schemas.ReportedConsent
-	for _, purpose := range schemas.Values("purpose") {
+	for _, purpose := range []string{schemas.PurposeFollowUp, schemas.PurposeBridging} { // what this form asks
 		answer := a.needed(purpose, "Say what they answered about "+purposeWords[purpose], codesOf(saidOptions)...)
 		if answer == "yes" && how == "" {
 			a.matter("how", "Say how they said yes")

@@ -142,8 +142,9 @@ func FactsInWords(facts []string) (words []string) {
 }
 
 var purposeWords = map[string]string{
-	schemas.PurposeFollowUp: "a follow-up session",
-	schemas.PurposeBridging: "short calls while waiting",
+	schemas.PurposeFollowUp:     "a follow-up session",
+	schemas.PurposeBridging:     "short calls while waiting",
+	schemas.PurposeTellReferrer: "telling whoever referred them what came of it",
 }
 
 // wordsFor looks a code up and makes something readable of one that is not known.

@@ -2,7 +2,8 @@
 //
 // In: offer.*, appointment.* and followup.completed (followup); consent.given, declined, withdrawn and lapsed,
 // person.contact-stopped, contact-resumed and preferences-changed (intake); journey.held, released, closed and reopened
-// (journey). Out: delivery.made, delivery.failed; and to each partner the events of its own log.
+// (journey). discharge.recorded and referral.requested (intake) say who referred somebody. Out: delivery.made,
+// delivery.failed; to each partner the events of its own log, and to each organisation that refers what became of it.
 //
 // Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?), subscription
 // (endpoints), outgoing and attempt (what goes to them). View: held, for the sentinel. Over HTTP: the feed, the

@@ -35,7 +35,7 @@ func (s *Service) look() {
 // reconcile brings what partners are told of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record, telling func()) func(q flow.Queuer) error {
 	var entries []entry
-	var withhold, heard []string
+	var withhold, heard, unsaid []string
 	var offers []offerRow
 	for _, r := range changed {
 		told, taken := r.State.tell()
@@ -49,6 +49,12 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 			entries = append(entries, e)
 		}
 		withhold = append(withhold, taken...)
+		news, unnews := r.State.news(r.Journey)
+		for _, n := range news {
+			n.ID = clock.NewOrderedID(now, len(entries))
+			entries = append(entries, n)
+		}
+		unsaid = append(unsaid, unnews...)
 		offers = append(offers, rows...)
 		for id, o := range r.State.Offers {
 			if o.heard() {
@@ -56,11 +62,12 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 			}
 		}
 	}
-	if len(entries) > 0 || len(withhold) > 0 {
+	if len(entries) > 0 || len(withhold) > 0 || len(unsaid) > 0 {
 		telling()
 	}
 	return func(q flow.Queuer) error {
 		withholdEvents(q, withhold) // before what takes its place
+		withholdNews(q, unsaid)
 		if err := appendEvents(q, entries, now); err != nil {
 			return err
 		}
@@ -107,8 +114,19 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		if slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
 			k.Consent.Apply(d.Organisation, schemas.AnswerOf(schemas.Type(e.Type), at))
 		}
+		if slices.Contains(d.Purposes, schemas.PurposeTellReferrer) {
+			k.TellReferrer.Apply(d.Organisation, schemas.AnswerOf(schemas.Type(e.Type), at))
+		}
 	}
 	return flow.Table(
+		flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64) {
+			k.refers(d.Organisation, at)
+		}),
+		flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
+			if d.Route != selfReferred {
+				k.refers(d.Organisation, at)
+			}
+		}),
 		flow.OnEvent(schemas.ConsentGiven, consent),
 		flow.OnEvent(schemas.ConsentDeclined, consent),
 		flow.OnEvent(schemas.ConsentWithdrawn, consent),

@@ -150,6 +150,11 @@ func (a api) feed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return a.feedOf(w, r, who)
+}
+
+// feedOf gives the next page of the log of who asks.
+func (a api) feedOf(w http.ResponseWriter, r *http.Request, who principal.Principal) error {
 	query := r.URL.Query()
 	c, begins, err := parseCursor(query.Get("after"))
 	if err != nil {

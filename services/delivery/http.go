@@ -27,6 +27,7 @@ func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 	mux.Handle("POST "+schemas.OpenLink, a.openLink)
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/feed":                        a.feed,
+		"GET /api/referrals/feed":              a.referralFeed,
 		"GET /api/stream":                      a.stream,
 		"GET /api/told":                        a.told,
 		"GET /api/subscriptions":               a.listSubscriptions,

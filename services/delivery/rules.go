@@ -14,6 +14,10 @@ type JourneyState struct {
 	Offers  map[string]*Offer `json:"offers,omitempty"`
 	Consent schemas.Answers   `json:"consent,omitzero"`
 	Contact schemas.Answered  `json:"contact,omitzero"`
+	// Referrers are the organisations that asked for support, or sent the person home, with the newest sequence that
+	// said so; TellReferrer whether they may be told more than that somebody is in touch.
+	Referrers    map[string]int64 `json:"referrers,omitempty"`
+	TellReferrer schemas.Answers  `json:"tellReferrer,omitzero"`
 	schemas.Course
 	schemas.MustNotKnow
 }
@@ -46,6 +50,8 @@ type Offer struct {
 	Unread bool     `json:"unread,omitempty"`
 	Failed bool     `json:"failed,omitempty"`
 	Heard  int64    `json:"heard,omitempty"`
+	// News is what each referrer was told last of it.
+	News map[string]string `json:"news,omitempty"`
 }
 
 // Line is one thing that was said of an offer. Tell is what its partner is to be told, nil once that has been done.

@@ -19,6 +19,23 @@ type partnersItem struct {
 	Event envelope `json:"event"`
 }
 
+// referralsPage is a page of what an organisation is told of those it referred.
+type referralsPage struct {
+	Items []referralsItem `json:"items"`
+	// Next is the cursor after the last of the items: asking with it says that everything up to there has come.
+	Next string `json:"next"`
+	// More says that there is more already.
+	More bool `json:"more"`
+}
+
+// referralsItem is one event of it.
+type referralsItem struct {
+	// Cursor is the cursor after it.
+	Cursor string `json:"cursor"`
+	// Event is the CloudEvent.
+	Event referralEvent `json:"event"`
+}
+
 // Shapes are what the routes read and answer.
 func Shapes() map[string]httpx.Shape {
 	after := httpx.Parameter{Name: "after",
@@ -27,10 +44,11 @@ func Shapes() map[string]httpx.Shape {
 	stream.Media = "text/event-stream"
 	shown := httpx.Takes[nothing, subscriptionShown]()
 	ends := httpx.Gives[subscriptionShown]()
+	limit := httpx.Parameter{Name: "limit", Meaning: "How many events at most; 100, and 500 at most."}
+	wait := httpx.Parameter{Name: "wait", Meaning: "For how many seconds an empty page is waited with, at most 20."}
 	return map[string]httpx.Shape{
-		"GET /api/feed": httpx.Gives[partnersPage](after,
-			httpx.Parameter{Name: "limit", Meaning: "How many events at most; 100, and 500 at most."},
-			httpx.Parameter{Name: "wait", Meaning: "For how many seconds an empty page is waited with, at most 20."}),
+		"GET /api/feed":                        httpx.Gives[partnersPage](after, limit, wait),
+		"GET /api/referrals/feed":              httpx.Gives[referralsPage](after, limit, wait),
 		"GET /api/stream":                      stream,
 		"GET /api/subscriptions":               httpx.Gives[httpx.List[subscriptionShown]](),
 		"POST /api/subscriptions":              httpx.ShapeOf[subscriptionAsked, subscriptionShown](201),

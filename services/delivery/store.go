@@ -26,6 +26,7 @@ type entry struct {
 	Telling
 	ID, Journey string
 	TellBy      *time.Time
+	News        *schemas.ReferralNewsData // to a referrer; nil to a partner
 }
 
 // envelope is a CloudEvent 1.0 as a partner gets it. sequence is its position in the partner's log.
@@ -43,6 +44,29 @@ type envelope struct {
 	Data        schemas.PartnerOfferData `json:"data"`
 }
 
+// referralEvent is a CloudEvent 1.0 as a referrer gets it. sequence is its position in its organisation's log.
+type referralEvent struct {
+	SpecVersion string                   `json:"specversion"`
+	ID          string                   `json:"id"`
+	Source      string                   `json:"source"`
+	Type        schemas.Type             `json:"type"`
+	Subject     string                   `json:"subject"`
+	Time        time.Time                `json:"time"`
+	Sequence    string                   `json:"sequence"`
+	ContentType string                   `json:"datacontenttype"`
+	Data        schemas.ReferralNewsData `json:"data"`
+}
+
+// event is what leaves, without its position.
+func (e entry) event(at time.Time) any {
+	if e.News != nil {
+		return referralEvent{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Journey, at, hole, "application/json",
+			*e.News}
+	}
+	return envelope{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Offer, at, schemas.PartnerSchema,
+		"/api/offers/" + e.Offer, hole, "application/json", e.Data}
+}
+
 // hole is where the position goes into an event, which is known once the partner's row is locked.
 const hole = "\x1a"
 
@@ -51,9 +75,7 @@ func (e entry) body(at time.Time) (before, after string, err error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(envelope{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Offer, at, schemas.PartnerSchema,
-		"/api/offers/" + e.Offer, hole,
-		"application/json", e.Data}); err != nil {
+	if err := encoder.Encode(e.event(at)); err != nil {
 		return "", "", err
 	}
 	escaped := []byte(`\u001a`)
@@ -72,7 +94,7 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 	}
 	var c struct {
 		partners, ids, journeys, offers, types, areas, before, after []string
-		asks                                                         []bool
+		asks, byYes                                                  []bool
 		places                                                       []int
 		by                                                           []*time.Time
 	}
@@ -85,23 +107,24 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 			append(c.journeys, e.Journey), append(c.offers, e.Offer)
 		c.types, c.before, c.after = append(c.types, string(e.Type)), append(c.before, before), append(c.after, after)
 		c.areas = append(c.areas, e.Area)
+		c.byYes = append(c.byYes, e.News != nil && schemas.ByYes(e.News.State))
 		c.asks, c.places, c.by = append(c.asks, e.Asks), append(c.places, i), append(c.by, e.TellBy)
 	}
 	q.Queue(`with n as materialized (
-			select partner, id, journey, offer, type, area, before, after, asks, tell_by,
+			select partner, id, journey, offer, type, area, before, after, asks, by_yes, tell_by,
 				row_number() over (partition by partner order by place) as nth, count(*) over (partition by partner) as
 				many
 			from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-			$8::boolean[], $9::integer[], $11::timestamptz[], $13::text[])
-				as t(partner, id, journey, offer, type, before, after, asks, place, tell_by, area)
+			$8::boolean[], $9::integer[], $11::timestamptz[], $13::text[], $14::boolean[])
+				as t(partner, id, journey, offer, type, before, after, asks, place, tell_by, area, by_yes)
 		), locked as (
 			insert into partner as p (id, last) select partner, count(*) from n group by partner order by partner
 			on conflict (id) do update set last = p.last + excluded.last returning id, last
 		), placed as (
 			select n.*, l.last - n.many + n.nth as position from n join locked l on l.id = n.partner
 		)
-		insert into partner_event (id, partner, position, journey, offer, type, area, body, asks, at, tell_by)
-		select id, partner, position, journey, offer, type, area,
+		insert into partner_event (id, partner, position, journey, offer, type, area, by_yes, body, asks, at, tell_by)
+		select id, partner, position, journey, offer, type, area, by_yes,
 			convert_to(before || lpad(position::text, 16, '0') || after, 'UTF8'), asks, $10,
 			case when exists (select from subscription s where s.partner = placed.partner and s.state <> 'ended'
 				and (s.types = '{}' or placed.type = any(s.types))
@@ -109,7 +132,7 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 			or exists (select from notice m where m.partner = placed.partner and m.by = 'email' and not m.digest
 				and (placed.asks or placed.type = any($12))) then tell_by end from placed`,
 		c.partners, c.ids, c.journeys, c.offers, c.types, c.before, c.after, c.asks, c.places, at, c.by,
-		mailedChanges(), c.areas)
+		mailedChanges(), c.areas, c.byYes)
 	return nil
 }
 
@@ -128,6 +151,23 @@ func withholdEvents(q flow.Queuer, offers []string) {
 				'data', jsonb_build_object('offer', offer::text, 'state', $3::text)))::text, 'UTF8')
 		from taken t where e.id = t.id and e.given_at is null`, offers, string(schemas.OfferWithheld),
 		schemas.StateOver)
+}
+
+// withholdNews queues that what needs the person's yes about these offers, and was not given out yet, is not given out
+// to their referrers.
+func withholdNews(q flow.Queuer, offers []string) {
+	if len(offers) == 0 {
+		return
+	}
+	q.Queue(`with taken as materialized (
+			select id from partner_event where offer = any($1::uuid[]) and given_at is null and by_yes and not withheld
+			order by partner, position for no key update
+		)
+		update partner_event e set type = $2, withheld = true,
+			body = convert_to((convert_from(body, 'UTF8')::jsonb || jsonb_build_object('type', $2::text,
+				'data', jsonb_build_object('referral', journey::text, 'state', $3::text)))::text, 'UTF8')
+		from taken t where e.id = t.id and e.given_at is null`, offers, string(schemas.ReferralWithheld),
+		schemas.NewsWithheld)
 }
 
 // offerRow says by when an offer has to have come to its partner; nil where it has, or nothing is asked any more.

@@ -161,7 +161,7 @@ func TakesBack(answers []Answer, purpose string) ConsentState {
 func ConsentFault(a Answer, before ConsentState, who Guard, today string) string {
 	switch {
 	case !slices.Contains(schemas.Values("purpose"), a.Purpose):
-		return "The purpose is not known. Use follow-up or bridging."
+		return "The purpose is not known. Use follow-up, bridging or tell-referrer."
 	case a.State != ConsentGiven && a.State != ConsentDeclined && a.State != ConsentWithdrawn:
 		return "The answer is not known. Use given, declined or withdrawn."
 	case a.State == ConsentWithdrawn && !before.Holds():

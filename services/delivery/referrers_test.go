@@ -1,0 +1,129 @@
+package delivery
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"footbridge/libs/clock"
+	"footbridge/schemas"
+)
+
+const hospital = "RXX"
+
+// toldOf are the states that an organisation reads of a journey, oldest first, and everything it reads as one text.
+func (s *site) toldOf(organisation, journey string) (states []string, text string) {
+	s.t.Helper()
+	var p feedPage
+	if status := s.ask(organisation, "GET", "/api/referrals/feed", "", &p); status != http.StatusOK {
+		s.t.Fatalf("the feed of referrals answered %d", status)
+	}
+	for _, one := range p.Items {
+		var e struct {
+			Type, Subject string
+			Data          schemas.ReferralNewsData
+		}
+		if err := json.Unmarshal(one.Event, &e); err != nil {
+			s.t.Fatal(err)
+		}
+		if text += string(one.Event); e.Subject == journey {
+			states = append(states, e.Data.State)
+		}
+	}
+	return states, text
+}
+
+// referred is an offer of somebody whom the hospital sent home, and a professional of another organisation referred.
+func (s *site) referred(partner string) (journey, offer string) {
+	s.t.Helper()
+	journey, offer = clock.NewID(s.clock.Now()), clock.NewID(s.clock.Now())
+	s.hears(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Organisation: hospital,
+		Person: clock.NewRandomID(), Visit: clock.NewRandomID(), LeftOn: "2026-11-02"})
+	s.hears(journey, schemas.OfferRaised, schemas.OfferRaisedData{Offer: offer, Person: clock.NewRandomID(),
+		Partner: partner, FirstDay: "2026-11-09", LastDay: "2026-11-16"})
+	s.hears(journey, schemas.OfferCleared, schemas.OfferClearedData{Offer: offer, Partner: partner})
+	return journey, offer
+}
+
+// TestAReferrerLearnsThatSomebodyIsInTouchAndNoMore without the person's yes: no partner, day, offer or word; and
+// another organisation, and the partner, learn nothing.
+func TestAReferrerLearnsThatSomebodyIsInTouchAndNoMore(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	journey, offer := s.referred(partner)
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	s.hears(journey, schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: offer,
+		Appointment: clock.NewRandomID()})
+	s.hears(journey, schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offer})
+	states, text := s.toldOf(hospital, journey)
+	if !slices.Equal(states, []string{schemas.NewsOffered, schemas.NewsInTouch}) {
+		t.Errorf("without a yes the referrer learns %v", states)
+	}
+	for _, never := range []string{offer, partner, "2026-11-09", "2026-11-16", "kept", "person"} {
+		if strings.Contains(text, never) {
+			t.Errorf("the referrer is told %q: %s", never, text)
+		}
+	}
+	if states, _ := s.toldOf("RYY", journey); len(states) != 0 {
+		t.Errorf("another organisation learns %v", states)
+	}
+	for _, body := range s.fed(partner) {
+		if strings.Contains(body, journey) || strings.Contains(body, "referral") {
+			t.Errorf("the partner is told %s", body)
+		}
+	}
+}
+
+func TestAReferrerLearnsThatNobodyIsInTouchAnyMore(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	journey, offer := s.referred(partner)
+	s.hears(journey, schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: offer, Reason: "22"})
+	if states, _ := s.toldOf(hospital, journey); !slices.Equal(states, []string{schemas.NewsOffered,
+		schemas.NewsNotWith}) {
+		t.Errorf("after a no the referrer learns %v", states)
+	}
+}
+
+// TestAReferrerLearnsMoreByTheirYesAlone: given before or after, and never once it is taken back, also where it had
+// been written and not read yet.
+func TestAReferrerLearnsMoreByTheirYesAlone(t *testing.T) {
+	t.Parallel()
+	yes := schemas.ConsentData{Purposes: []string{schemas.PurposeTellReferrer}}
+	for name, c := range map[string]struct {
+		before, after []schemas.Type
+		want          []string
+	}{
+		"a yes before": {[]schemas.Type{schemas.ConsentGiven}, nil, []string{schemas.NewsOffered, schemas.NewsInTouch,
+			schemas.NewsKept, schemas.NewsCompleted}},
+		"a yes after": {nil, []schemas.Type{schemas.ConsentGiven}, []string{schemas.NewsOffered, schemas.NewsInTouch,
+			schemas.NewsCompleted}},
+		"a no": {[]schemas.Type{schemas.ConsentDeclined}, nil, []string{schemas.NewsOffered, schemas.NewsInTouch}},
+		"taken back before it happened": {[]schemas.Type{schemas.ConsentGiven, schemas.ConsentWithdrawn}, nil,
+			[]string{schemas.NewsOffered, schemas.NewsInTouch}},
+		"taken back before it was read": {[]schemas.Type{schemas.ConsentGiven},
+			[]schemas.Type{schemas.ConsentWithdrawn},
+			[]string{schemas.NewsOffered, schemas.NewsInTouch, schemas.NewsWithheld, schemas.NewsWithheld}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, partner := newSite(t, Config{}), clock.NewRandomID()
+			journey, offer := s.referred(partner)
+			for _, typ := range c.before {
+				s.hears(journey, typ, yes)
+			}
+			s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+			s.hears(journey, schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: offer,
+				Appointment: clock.NewRandomID()})
+			s.hears(journey, schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offer})
+			for _, typ := range c.after {
+				s.hears(journey, typ, yes)
+			}
+			if states, _ := s.toldOf(hospital, journey); !slices.Equal(states, c.want) {
+				t.Errorf("the referrer learns %v, and not %v", states, c.want)
+			}
+		})
+	}
+}
