@@ -283,7 +283,7 @@ func emittedByAnswers(sub *subjectOf, fresh []record.Answer, today string) []rec
 	return all
 }
 
-// consentsOf is how each answer stands, every purpose at least once. Colleagues see who recorded it, the person in
+// consentsOf is how each answer stands, every purpose that has to be asked about at least once. Colleagues see who recorded it, the person in
 // which role that was.
 func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.Time) []consentShown {
 	today := s.today(now)
@@ -294,6 +294,11 @@ func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.T
 			if a.Purpose == purpose && !slices.Contains(towards, a.Towards) {
 				towards = append(towards, a.Towards)
 			}
+		}
+		if purpose == schemas.PurposeTellReferrer && !slices.ContainsFunc(sub.answers, func(a record.Answer) bool {
+			return a.Purpose == purpose
+		}) {
+			continue // nobody has to be asked
 		}
 		for _, to := range towards {
 			line := consentShown{Purpose: purpose, Organisation: to, State: record.Consent(sub.group, sub.answers,
