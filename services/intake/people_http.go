@@ -283,8 +283,8 @@ func emittedByAnswers(sub *subjectOf, fresh []record.Answer, today string) []rec
 	return all
 }
 
-// consentsOf is how each answer stands, every purpose that has to be asked about at least once. Colleagues see who recorded it, the person in
-// which role that was.
+// consentsOf is how each answer stands, every purpose that has to be asked about at least once. Colleagues see who
+// recorded it, the person in which role that was.
 func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.Time) []consentShown {
 	today := s.today(now)
 	var shown []consentShown
