@@ -91,9 +91,14 @@ func refusedBy(err error, action schemas.Action) (status int, shown *problemView
 	switch problem.Status {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusForbidden, http.StatusUnprocessableEntity:
 		return problem.Status, &problemView{inWords(problem.Detail, action), "next"}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+	}
+	if notKept(problem.Status) {
 		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button " +
 			"again in a minute. It counts once", "next"}
 	}
 	return 0, nil
 }
+
+// notKept says of what a service answered that it could not do it just now, for whatever reason: the same form may be
+// sent again.
+func notKept(status int) bool { return status == http.StatusTooManyRequests || status >= 500 }

@@ -179,9 +179,9 @@ func readConsents(a *answers, partners []Partner) []schemas.ReportedConsent {
 		if answer == "" || answer == "not-asked" {
 			continue
 		}
-		consent := schemas.ReportedConsent{Purpose: purpose, Given: answer == "yes", How: how}
+		consent := schemas.ReportedConsent{Purpose: purpose, Given: answer == "yes"}
 		if consent.Given {
-			consent.Organisation = towards
+			consent.How, consent.Organisation = how, towards
 		}
 		said = append(said, consent)
 	}

@@ -130,12 +130,13 @@ func sentAgain(err error, entered url.Values) (status int, shown *problemView) {
 		entered.Del("request")
 		return problem.Status, &problemView{"This form was sent before, with other answers. To send it with these, " +
 			"press the button again", "send"}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
-		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button " +
-			"again in a minute. It counts once", "send"}
 	case http.StatusUnprocessableEntity, http.StatusBadRequest:
 		return problem.Status, &problemView{"Something in the form could not be used. Look at the numbers and names: " +
 			"each on one line, without unusual signs", "send"}
+	}
+	if notKept(problem.Status) {
+		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button " +
+			"again in a minute. It counts once", "send"}
 	}
 	return 0, nil
 }

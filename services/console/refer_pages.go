@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -58,12 +59,15 @@ type referRow struct {
 	Page        int
 }
 
+// callsHow asks how they agreed to short calls, where what was pressed about a session does not say it.
+const callsHow = "calls-how"
+
 // pressed takes in an answer that was given by a press.
 func pressed(entered url.Values) {
 	if said := entered.Get("said"); said != "" {
 		answer, how, _ := strings.Cut(said, " ")
 		entered.Set("follow-up", answer)
-		entered.Set("how", how)
+		entered.Set("how", cmp.Or(how, entered.Get(callsHow)))
 		entered.Del("said")
 	}
 	if from, to := referPageAsked(entered); from > len(referPages) && to == 0 && entered.Get("bridging") == "" {
@@ -73,7 +77,7 @@ func pressed(entered url.Values) {
 
 // pageOfQuestion is the page on which a question is asked.
 func pageOfQuestion(name string) int {
-	if name == "follow-up" || name == "how" || name == "said" {
+	if name == "follow-up" || name == "how" || name == callsHow || name == "said" {
 		name = "bridging"
 	}
 	for i, page := range referPages {
@@ -113,7 +117,11 @@ func referPageOf(number int, partners []Partner, entered url.Values, matters map
 	switch page.Press {
 	case "":
 	case "said":
-		v.Press = &question{Name: "said", Label: page.Title, Options: saidAndHow}
+		v.Press = &question{Name: "said", Label: page.Title, Options: saidAndHow, Error: all["follow-up"].Error}
+		if how := all["how"]; entered.Get("bridging") == "yes" && entered.Get("follow-up") != "yes" {
+			how.Name, how.Label = callsHow, "How did they say yes to short calls?"
+			v.More, v.MoreOpen = append(v.More, how), true
+		}
 	default:
 		q := all[page.Press]
 		v.Press = &q

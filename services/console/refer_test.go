@@ -147,7 +147,7 @@ func TestARequestThatCouldNotBeKeptStaysOnTheScreen(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	for status, wantKey := range map[int]bool{http.StatusServiceUnavailable: true, http.StatusTooManyRequests: true,
-		http.StatusConflict: false} {
+		http.StatusInternalServerError: true, http.StatusConflict: false} {
 		f.services.refuse = httpx.NewProblem(status, "No.")
 		for path, who := range map[string]principal.Principal{"/refer": nurse, "/get-support": guest} {
 			w := f.ask(t, "POST", path, sixAnswers(), who)
@@ -303,5 +303,64 @@ func TestARequestIsSixAnswersOneThingAPage(t *testing.T) {
 	}
 	if !strings.Contains(page, "/paper") || !strings.Contains(page, "/record") {
 		t.Error("no slip, and no more, is led to")
+	}
+}
+
+// TestShortCallsAreAgreedToWithoutASession: whoever says no to a session, or was not asked, may say yes to short calls.
+func TestShortCallsAreAgreedToWithoutASession(t *testing.T) {
+	t.Parallel()
+	f := start(t, withPartner)
+	before := sixAnswers()
+	for _, name := range []string{"follow-up", "bridging", "how", "towards"} {
+		before.Del(name)
+	}
+	before.Set("page", "3")
+	status, page, along := f.turned(t, before, "bridging", "yes", "said", "no")
+	if status != http.StatusUnprocessableEntity || !strings.Contains(page, `href="#calls-how-1">Say how they said yes`) ||
+		!strings.Contains(page, `id="calls-how-1"`) {
+		t.Fatalf("how they agreed to short calls is not asked for: %d", status)
+	}
+	_, page, along = f.turned(t, along, "bridging", "yes", "calls-how", "written", "said", "no")
+	if !strings.Contains(page, "psychosocial assessment") {
+		t.Fatalf("it does not go on from there: %q", page)
+	}
+	_, page, again := f.turned(t, along, "go", "3")
+	if !strings.Contains(page, `value="written" checked`) {
+		t.Error("going back does not show how they agreed to short calls")
+	}
+	_, _, again = f.turned(t, again, "bridging", "yes", "said", "yes interpreter")
+	if again.Get("how") != "interpreter" || again.Get("follow-up") != "yes" {
+		t.Errorf("another answer is not taken: %v", again)
+	}
+	along.Set("page", "7")
+	along.Set("assessment", "done")
+	f.turned(t, along)
+	if len(f.services.changes) != 1 || !strings.Contains(f.services.changes[0].Body, `"consents":[{"purpose":`+
+		`"follow-up","given":false},{"purpose":"bridging","given":true,"how":"written"}]`) {
+		t.Errorf("sent %+v", f.services.changes)
+	}
+}
+
+// TestNobodyIsTakenToHaveSaidYesByTheEnterKey: the button that a browser presses for whoever presses Enter answers
+// nothing, and what is missing is said.
+func TestNobodyIsTakenToHaveSaidYesByTheEnterKey(t *testing.T) {
+	t.Parallel()
+	f := start(t, withPartner)
+	before := sixAnswers()
+	for _, name := range []string{"follow-up", "bridging", "how", "assessment", "under18"} {
+		before.Del(name)
+	}
+	usual := regexp.MustCompile(`<button[^>]*>`)
+	for number, missing := range map[string]string{"3": "Say what they answered about", "4": "Say what became of",
+		"5": "Say whether they are under 18"} {
+		before.Set("page", number)
+		status, page, _ := f.turned(t, before)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(page, `href="#press-1">`+missing) {
+			t.Errorf("page %s: %d, and what is missing is not said", number, status)
+		}
+		_, form, _ := strings.Cut(page, `<form action="/refer"`)
+		if first := usual.FindString(form); strings.Contains(first, "value=") {
+			t.Errorf("page %s: Enter presses %s", number, first)
+		}
 	}
 }
