@@ -316,7 +316,8 @@ func TestShortCallsAreAgreedToWithoutASession(t *testing.T) {
 	}
 	before.Set("page", "3")
 	status, page, along := f.turned(t, before, "bridging", "yes", "said", "no")
-	if status != http.StatusUnprocessableEntity || !strings.Contains(page, `href="#calls-how-1">Say how they said yes`) ||
+	if status != http.StatusUnprocessableEntity ||
+		!strings.Contains(page, `href="#calls-how-1">Say how they said yes`) ||
 		!strings.Contains(page, `id="calls-how-1"`) {
 		t.Fatalf("how they agreed to short calls is not asked for: %d", status)
 	}

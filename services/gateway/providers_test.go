@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -567,4 +568,78 @@ func TestAskedAtOnceTheProviderIsAskedOnce(t *testing.T) {
 	}
 	s.now.Set(12 * time.Minute)
 	v.is(theNurse)
+}
+
+// inRole signs somebody in who may be several, as the one of a number.
+func (v *visitor) inRole(user string, number int) {
+	v.t.Helper()
+	asks := v.get(v.comesIn(user).location)
+	_, short, _ := strings.Cut(asks.body, `name="of" value="`)
+	options := regexp.MustCompile(`name="who" type="radio" value="([^"]+)"`).FindAllStringSubmatch(asks.body, -1)
+	v.do(http.MethodPost, "/sign-in/role", url.Values{"of": {short[:8]}, "who": {options[number][1]}})
+}
+
+// TestSigningOutEverywhereIsOfAPersonAndNotOfARole: whoever may be several here sees all their sessions, and ends them.
+func TestSigningOutEverywhereIsOfAPersonAndNotOfARole(t *testing.T) {
+	t.Parallel()
+	s := newStaff(t)
+	here, there, third, other := s.visitor(t), s.visitor(t), s.visitor(t), s.visitor(t)
+	here.inRole("both", 0)
+	there.inRole("both", 1)
+	third.inRole("both", 1)
+	other.comesIn("nurse")
+	page := here.get("/sessions").body
+	ends := regexp.MustCompile(`/sessions/([0-9a-f-]+)/end`).FindAllStringSubmatch(page, -1)
+	mark := regexp.MustCompile(`name="` + schemas.OpenedAs + `" value="([^"]+)"`).FindStringSubmatch(page)
+	form := url.Values{schemas.OpenedAs: {mark[1]}}
+	if len(ends) != 3 {
+		t.Fatalf("%d sessions are shown", len(ends))
+	}
+	here.do(http.MethodPost, ends[0][0], form) // the latest
+	third.isNobody()
+	if got := here.do(http.MethodPost, "/sign-out/all", form); got.status != http.StatusSeeOther {
+		t.Errorf("signing out everywhere: %d", got.status)
+	}
+	here.isNobody()
+	there.isNobody()
+	other.is(theNurse)
+}
+
+// silent is a way to a provider that answers nothing until it is let go.
+type silent struct{ asked, release chan struct{} }
+
+func (s silent) RoundTrip(*http.Request) (*http.Response, error) {
+	s.asked <- struct{}{}
+	<-s.release
+	return nil, errors.New("no answer")
+}
+
+// TestSigningOutDoesNotWaitForTheProvider: the session is over before it is asked where to sign out there too.
+func TestSigningOutDoesNotWaitForTheProvider(t *testing.T) {
+	t.Parallel()
+	s := newStaff(t)
+	way := silent{make(chan struct{}, 8), make(chan struct{})}
+	fresh, err := signin.New(signin.Config{Mapping: s.signIn.Mapping(), URL: s.at, Client: &http.Client{Transport: way},
+		Clock: clock.Real()})
+	ok(t, err)
+	began := start(t, func(c *Config) { c.Providers = fresh })
+	r := httptest.NewRequest(http.MethodPost, "/sign-out", nil)
+	cookie, err := began.sessions.beginIn(r, began.sessions.pool, theNurse, &signin.Person{Provider: "trust",
+		Since: time.Now()})
+	ok(t, err)
+	r.AddCookie(cookie)
+	answered := make(chan int)
+	go func() {
+		w := httptest.NewRecorder()
+		began.ServeHTTP(w, r)
+		answered <- w.Code
+	}()
+	<-way.asked
+	if _, err := who(began.sessions, cookie); !errors.Is(err, errSessionEnded) {
+		t.Errorf("while the provider is asked the session holds: %v", err)
+	}
+	close(way.release)
+	if status := <-answered; status != http.StatusSeeOther {
+		t.Errorf("answered %d", status)
+	}
 }

@@ -80,14 +80,11 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // signOut ends the session of this browser. Where that could not be stored it is not said to be done.
 func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
-	next := "/sign-in"
+	next, by := "/sign-in", ""
 	if g.config.Sessions != nil {
-		by, err := g.config.Sessions.providerOf(r)
-		if err != nil {
+		var err error
+		if by, err = g.config.Sessions.providerOf(r); err != nil {
 			return cannotSay.problem(err)
-		}
-		if by != "" && g.config.Providers != nil && g.config.Providers.LeaveTo(r.Context(), by) != "" {
-			next += "?" + url.Values{"because": {signedOut.name}, "by": {by}}.Encode()
 		}
 		if err := g.config.Sessions.End(w, r); err != nil {
 			return cannotSay.problem(err)
@@ -98,6 +95,9 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 			return cannotSay.problem(err)
 		}
 		http.SetCookie(w, g.pending("", -time.Second))
+	}
+	if by != "" && g.config.Providers != nil && g.config.Providers.LeaveTo(r.Context(), by) != "" {
+		next += "?" + url.Values{"because": {signedOut.name}, "by": {by}}.Encode()
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil

@@ -111,11 +111,15 @@ type listed struct {
 	Here    bool      `json:"here"`   // this is the one that asks
 }
 
-// sessionsOf are the sessions of one principal that still hold, the latest first.
+// ofPerson is SQL of the sessions of whoever $1, $2 and $3 are the organisation, role and subject of. A provider's
+// subject is one person, in whatever role they came in.
+const ofPerson = `(organisation = $1 and role = $2 or provider <> '') and subject = $3`
+
+// sessionsOf are the sessions of one person that still hold, the latest first.
 func sessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, here []byte, now time.Time,
 	idle time.Duration) ([]listed, error) {
 	rows, err := pool.Query(ctx, `select id::text, device, began_at, seen_at, ends_at, hash = $4 from session s
-		where organisation = $1 and role = $2 and subject = $3 and ended_at is null and ends_at > $5 and seen_at > $6
+		where `+ofPerson+` and ended_at is null and ends_at > $5 and seen_at > $6
 		and not `+signedOutThere+` order by began_at desc, id`,
 		p.Organisation, p.Role, p.Subject, here, now, now.Add(-idle))
 	if err != nil {
@@ -124,11 +128,11 @@ func sessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, 
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[listed])
 }
 
-// endSessionOf ends one session of one principal, and says whether it is theirs; here, whether it is the one that asks.
+// endSessionOf ends one session of one person, and says whether it is theirs; here, whether it is the one that asks.
 func endSessionOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, id string, asking []byte,
 	now time.Time) (theirs, here bool, err error) {
-	err = pool.QueryRow(ctx, `update session set ended_at = coalesce(ended_at, $5) where id = $4 and organisation = $1
-		and role = $2 and subject = $3 returning hash = $6`,
+	err = pool.QueryRow(ctx, `update session set ended_at = coalesce(ended_at, $5) where id = $4 and `+ofPerson+`
+		returning hash = $6`,
 		p.Organisation, p.Role, p.Subject, id, now, asking).Scan(&here)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, false, nil
@@ -136,9 +140,9 @@ func endSessionOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal
 	return err == nil, here, err
 }
 
-// endSessionsOf ends every session of one principal.
+// endSessionsOf ends every session of one person.
 func endSessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, now time.Time) (int64, error) {
-	tag, err := pool.Exec(ctx, `update session set ended_at = $4 where organisation = $1 and role = $2 and subject = $3
+	tag, err := pool.Exec(ctx, `update session set ended_at = $4 where `+ofPerson+`
 		and ended_at is null and ends_at > $4`,
 		p.Organisation, p.Role, p.Subject, now)
 	return tag.RowsAffected(), err

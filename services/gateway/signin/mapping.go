@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
 	"os"
@@ -111,6 +112,10 @@ func ReadMapping(content []byte) (*Mapping, error) {
 	if err := decoder.Decode(&m); err != nil {
 		return nil, err
 	}
+	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil,
+			errors.New("it is to hold only one document: what stands after a line of --- would not be looked at")
+	}
 	return &m, m.Check()
 }
 
@@ -136,6 +141,12 @@ func (m *Mapping) Check() error {
 	for i, rule := range m.Rules {
 		if err := rule.check(seen); err != nil {
 			errs = append(errs, fmt.Errorf("rule %d: %w", i+1, err))
+		}
+	}
+	for i, person := range m.Disabled {
+		if provider, subject, _ := strings.Cut(person, "/"); !seen[provider] || !goodSubject(subject) {
+			errs = append(errs, fmt.Errorf("disabled %d is to be a provider named here, a slash and a subject, as "+
+				"footbridge sign-in check prints it; so it keeps nobody out", i+1))
 		}
 	}
 	return errors.Join(errs...)
@@ -436,7 +447,17 @@ func narrowed(value any, names map[string]bool) []any {
 }
 
 // meets says what of a provider's requirements somebody's claims do not meet; empty: all is met.
-func (p Provider) meets(claims map[string]any) string {
+func (p Provider) meets(claims map[string]any) string { return unmet(p.asked(), claims) }
+
+// stillMeets is meets of a renewed token, which need not say everything again: what it says otherwise is not met.
+func (p Provider) stillMeets(claims map[string]any) string {
+	asked := p.asked()
+	maps.DeleteFunc(asked, func(claim string, _ Values) bool { return claimAt(claims, claim) == nil })
+	return unmet(asked, claims)
+}
+
+// asked are all claims that a provider is required to give, with their values.
+func (p Provider) asked() map[string]Values {
 	asked := maps.Clone(p.Require)
 	if asked == nil {
 		asked = map[string]Values{}
@@ -447,7 +468,7 @@ func (p Provider) meets(claims map[string]any) string {
 	if len(p.AMR) > 0 {
 		asked["amr"] = p.AMR
 	}
-	return unmet(asked, claims)
+	return asked
 }
 
 // wordsOf is a role as people call it.

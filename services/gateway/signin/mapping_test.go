@@ -130,6 +130,9 @@ func TestAMistakeInTheFileIsSaidInALine(t *testing.T) {
 		{"{org_code: RYY", "{org_code: \"\""}:                       "are empty",
 		{"subject: nhsid_useruid", "secret: abc"}:                   "field secret not found",
 		{"id: trust", "id: cis2"}:                                   "stands there twice",
+		{"disabled: [trust/leaver]", "disabled: [leaver]"}:          "is to be a provider",
+		{"[trust/leaver]", "[elsewhere/leaver]"}:                    "is to be a provider",
+		{"rules:", "---\nrules:"}:                                   "only one document",
 	} {
 		text := strings.Replace(cis2, change[0], change[1], 1)
 		if text == cis2 {

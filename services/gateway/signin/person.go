@@ -280,6 +280,9 @@ func (s *SignIn) Renew(ctx context.Context, was Person) (Person, error) {
 	if !slices.Equal(Who(p.Issuer, "sub", sub), was.Who) {
 		return is, fmt.Errorf("%w: it is another now", ErrRefused)
 	}
+	if missing := p.stillMeets(claims); missing != "" {
+		return is, fmt.Errorf("%w: %s", ErrRefused, missing)
+	}
 	is.Claims = s.Mapping().Kept(p, claims)
 	return is, nil
 }

@@ -89,7 +89,8 @@ type SignIn struct {
 
 // described is a provider's own description, as it was read at some time.
 type described struct {
-	mu       sync.Mutex
+	turn     chan struct{} // to read it anew: one at a time has it
+	mu       sync.Mutex    // of what follows
 	provider *oidc.Provider
 	verifier *oidc.IDTokenVerifier
 	extra    extra
@@ -205,68 +206,92 @@ func (s *SignIn) Discover(ctx context.Context, p Provider) error {
 	return err
 }
 
-// described is a provider's description. One that is older than an hour is read again, and used until that succeeds.
+// described is a provider's description. One that is older than an hour is read again, by one caller, and used until
+// that succeeds; whoever has none waits for who reads it, as long as ctx lets them.
 func (s *SignIn) described(ctx context.Context, p Provider) (*described, error) {
 	s.mu.Lock()
 	d := s.known[p.Issuer+" "+p.Client]
 	if d == nil {
-		d = &described{}
+		d = &described{turn: make(chan struct{}, 1)}
 		s.known[p.Issuer+" "+p.Client] = d
 	}
 	s.mu.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := s.clock.Now()
-	if d.provider != nil && now.Sub(d.at) < describedFor {
-		return d.copy(), nil
+	if now, due := d.copy(s.clock.Now()); !due {
+		return now.orDown()
 	}
-	if now.Sub(d.failed) < time.Second { // a crowd at a provider that is down
-		return d.orDown()
-	}
-	if err := s.read(ctx, p, d, now); err != nil {
-		if d.failed.IsZero() { // once, until it is there again
-			s.cfg.Log.Warn("an identity provider does not describe itself", schemas.AttrProvider, p.ID,
-				schemas.AttrError, err)
+	select {
+	case d.turn <- struct{}{}:
+	default:
+		if now, _ := d.copy(s.clock.Now()); now.provider != nil {
+			return now, nil
 		}
-		d.failed = now
-		return d.orDown()
+		select {
+		case d.turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ErrDown
+		}
 	}
-	d.failed = time.Time{}
-	return d.copy(), nil
+	defer func() { <-d.turn }()
+	if now, due := d.copy(s.clock.Now()); !due { // by who had the turn before
+		return now.orDown()
+	}
+	s.readAgain(ctx, p, d)
+	now, _ := d.copy(s.clock.Now())
+	return now.orDown()
 }
 
-// copy can be used while the original is read anew.
-func (d *described) copy() *described {
-	return &described{provider: d.provider, verifier: d.verifier, extra: d.extra}
+// copy can be used while the original is read anew; due says that it is to be.
+func (d *described) copy(now time.Time) (c *described, due bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	// a crowd, while down
+	due = (d.provider == nil || now.Sub(d.at) >= describedFor) && now.Sub(d.failed) >= time.Second
+	return &described{provider: d.provider, verifier: d.verifier, extra: d.extra}, due
 }
 
 func (d *described) orDown() (*described, error) {
 	if d.provider == nil {
 		return nil, ErrDown
 	}
-	return d.copy(), nil
+	return d, nil
 }
 
-func (s *SignIn) read(ctx context.Context, p Provider, d *described, now time.Time) error {
+// readAgain reads a provider's description for whoever has the turn. Where that fails it stays as it was.
+func (s *SignIn) readAgain(ctx context.Context, p Provider, d *described) {
+	is, err := s.read(ctx, p)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		if d.failed.IsZero() { // once, until it is there again
+			s.cfg.Log.Warn("an identity provider does not describe itself", schemas.AttrProvider, p.ID,
+				schemas.AttrError, err)
+		}
+		d.failed = s.clock.Now()
+		return
+	}
+	d.provider, d.verifier, d.extra, d.at, d.failed = is.provider, is.verifier, is.extra, is.at, time.Time{}
+}
+
+func (s *SignIn) read(ctx context.Context, p Provider) (*described, error) {
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, s.cfg.Client), 5*time.Second)
 	defer cancel()
 	provider, err := oidc.NewProvider(ctx, p.Issuer)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var more extra
 	if err := provider.Claims(&more); err != nil {
-		return fmt.Errorf("reading what the provider offers: %w", err)
+		return nil, fmt.Errorf("reading what the provider offers: %w", err)
 	}
 	if len(more.Challenges) > 0 && !slices.Contains(more.Challenges, "S256") {
-		return errors.New("the provider takes no S256 code challenge (PKCE), which is asked for always")
+		return nil, errors.New("the provider takes no S256 code challenge (PKCE), which is asked for always")
 	}
-	d.provider, d.extra = provider, more
-	d.at = now.Add(-rand.N(describedFor / 10)) // not all replicas at once
+	d := &described{provider: provider, extra: more}
+	d.at = s.clock.Now().Add(-rand.N(describedFor / 10)) // not all replicas at once
 	d.verifier = provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), s.cfg.Client), &oidc.Config{
 		ClientID: p.Client, SupportedSigningAlgs: algorithms,
 		Now: func() time.Time { return s.clock.Now().Add(-skew) }})
-	return nil
+	return d, nil
 }
 
 // oauth is the client of a provider.

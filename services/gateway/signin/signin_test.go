@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -372,6 +373,82 @@ func TestTheSecretIsShownAsTheProviderTakesItAndAPublicClientHasPKCEAlone(t *tes
 		if f.basic != c.basic || len(f.posted.Get("code_verifier")) != 43 ||
 			!c.basic && f.posted.Get("client_secret") != c.secret {
 			t.Errorf("%+v: in a header %v, posted %v", c, f.basic, f.posted)
+		}
+	}
+}
+
+// TestWhatARenewedTokenSaysOtherwiseThanIsRequiredEndsASession: it need not say everything again.
+func TestWhatARenewedTokenSaysOtherwiseThanIsRequiredEndsASession(t *testing.T) {
+	t.Parallel()
+	f := newForger(t)
+	s, nonce, _ := asked(t, f, func(p *signin.Provider) {
+		p.ACR, p.Require = []string{"strong"}, map[string]signin.Values{"employed": {"true"}}
+	})
+	was := signin.Person{Provider: "trust", Who: signin.Who(f.URL, "sub", "nurse"), Renew: "a-token"}
+	for claim, c := range map[string]struct {
+		says  []any
+		still bool
+	}{"as required": {[]any{"acr", "strong", "employed", true}, true}, "nothing": {nil, true},
+		"employed no more": {[]any{"acr", "strong", "employed", false}, false},
+		"shown less":       {[]any{"acr", "weak", "employed", true}, false}} {
+		f.token = signed(t, jose.RS256, f.key, "k", with(claims(f, nonce), c.says...))
+		if _, err := s.Renew(t.Context(), was); (err == nil) != c.still || err != nil &&
+			!errors.Is(err, signin.ErrRefused) {
+			t.Errorf("%s: %v", claim, err)
+		}
+	}
+}
+
+// held is a way to a provider that can be made to answer nothing until it is let go.
+type held struct {
+	now     atomic.Int64 // seconds
+	holds   atomic.Bool
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (h *held) Now() time.Time { return time.Unix(h.now.Load(), 0) }
+
+func (h *held) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h.holds.Load() {
+		h.asked <- struct{}{}
+		<-h.release
+		return nil, errors.New("no answer")
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestNobodyWaitsForSomebodyElsesProviderThatDoesNotAnswer: who is known already goes on by what was read before, and
+// who gives up has given up.
+func TestNobodyWaitsForSomebodyElsesProviderThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	for claim, read := range map[string]bool{"never read": false, "read before": true} {
+		f, h := newForger(t), &held{asked: make(chan struct{}, 8), release: make(chan struct{})}
+		h.now.Store(time.Now().Unix())
+		s, err := signin.New(signin.Config{URL: "https://footbridge.example", Clock: h,
+			Client:  &http.Client{Transport: h},
+			Mapping: &signin.Mapping{Providers: []signin.Provider{{ID: "trust", Issuer: f.URL, Client: "footbridge"}}}})
+		ok(t, err)
+		if read {
+			_, err := s.Leave(t.Context(), "trust", secret)
+			ok(t, err)
+		}
+		h.holds.Store(true)
+		h.now.Add(int64((2 * time.Hour).Seconds()))
+		first := make(chan error)
+		go func() {
+			_, err := s.Leave(t.Context(), "trust", secret)
+			first <- err
+		}()
+		<-h.asked
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if _, err := s.Leave(gone, "trust", secret); (err == nil) != read || !read && !errors.Is(err, signin.ErrDown) {
+			t.Errorf("%s: whoever comes meanwhile: %v", claim, err)
+		}
+		close(h.release)
+		if err := <-first; (err == nil) != read {
+			t.Errorf("%s: whoever asked first: %v", claim, err)
 		}
 	}
 }
