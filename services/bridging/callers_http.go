@@ -153,7 +153,7 @@ func (a api) away(w http.ResponseWriter, r *http.Request) error {
 
 func (a api) handOn(tx *flow.Tx, p principal.Principal, until calendar.Day) (shown awayShown, err error) {
 	var row callerRow
-	readCaller(tx, p, &row)
+	readCaller(tx, p, calendar.DayOf(tx.Now, a.zone), &row)
 	if err := tx.Flush(); err != nil {
 		return shown, fmt.Errorf("reading who is away: %w", err)
 	}
@@ -209,7 +209,7 @@ func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Prin
 	err := a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		var row callerRow
 		var made, most int
-		readCaller(tx, p, &row)
+		readCaller(tx, p, calendar.DayOf(tx.Now, a.zone), &row)
 		loadOf(tx, p, calendar.DayOf(tx.Now, a.zone).At(0, 0, a.zone), &made, &most)
 		if err := tx.Flush(); err != nil {
 			return fmt.Errorf("reading a caller: %w", err)

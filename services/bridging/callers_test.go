@@ -374,10 +374,20 @@ func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	if status, _ := read(path + "=" + strings.ToLower(token)); status != http.StatusOK {
 		t.Errorf("the new one, in small letters: %d", status)
 	}
+	shown := func(want bool) {
+		t.Helper()
+		d.as(schemas.Caller, "RXX", "caller")
+		got, status, text := do[callerShown](d, "GET", "/api/callers/me", "")
+		if status != http.StatusOK || got.Calendar != want {
+			t.Errorf("whether there is a calendar that is read: %d %s", status, text)
+		}
+	}
+	shown(true)
 	d.at(d.c.Now().AddDate(0, 0, ics.Lasts+1))
 	if status, _ := read(again); status != http.StatusNotFound {
 		t.Errorf("after its last day: %d", status)
 	}
+	shown(false)
 	if n := count(t, d.pool, `select count(*) from caller where calendar like '%' || $1 || '%'`, token); n != 0 {
 		t.Error("the token is stored")
 	}

@@ -80,7 +80,7 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 	var found []callListed
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		found = nil
-		hours, err := hoursOf(tx, r, p)
+		hours, err := hoursOf(tx, r, p, day)
 		if err != nil {
 			return err
 		}
@@ -102,12 +102,12 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 
 // hoursOf are the hours by which a caller's list is made; nil where it holds all: for everybody who looks after the
 // list, for who never said when they work, and where all are asked for (all=true).
-func hoursOf(tx *flow.Tx, r *http.Request, p principal.Principal) (*callerRow, error) {
+func hoursOf(tx *flow.Tx, r *http.Request, p principal.Principal, today calendar.Day) (*callerRow, error) {
 	if p.Role != string(schemas.Caller) || r.URL.Query().Get("all") == "true" {
 		return nil, nil
 	}
 	var row callerRow
-	readCaller(tx, p, &row)
+	readCaller(tx, p, today, &row)
 	if err := tx.Flush(); err != nil || !row.Kept {
 		return nil, err
 	}

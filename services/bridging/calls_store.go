@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 )
@@ -134,16 +135,17 @@ type callerRow struct {
 	Most             int
 	Channel, Address string
 	AwayUntil        string
-	HasCalendar      bool
+	HasCalendar      bool // which is still read
 	Kept             bool // they said something of themselves
 }
 
-// readCaller queues what is kept of p as a caller.
-func readCaller(q flow.Queuer, p principal.Principal, into *callerRow) {
+// readCaller queues what is kept of p as a caller, on a day.
+func readCaller(q flow.Queuer, p principal.Principal, today calendar.Day, into *callerRow) {
 	*into = callerRow{Days: []int32{1, 2, 3, 4, 5}, FromHour: 9, ToHour: 17, Most: mostCalls}
-	q.Queue(`select days, from_hour, to_hour, most, channel, address, coalesce(away_until::text, ''), calendar is not
-		null from caller where organisation = $1 and mark = $2`,
-		p.Organisation, p.Mark()).Query(func(rows pgx.Rows) error {
+	q.Queue(`select days, from_hour, to_hour, most, channel, address, coalesce(away_until::text, ''),
+			calendar is not null and coalesce(calendar_until >= $3::date, false)
+		from caller where organisation = $1 and mark = $2`, p.Organisation, p.Mark(),
+		today.String()).Query(func(rows pgx.Rows) error {
 		var days []int32
 		_, err := pgx.ForEachRow(rows, []any{&days, &into.FromHour, &into.ToHour, &into.Most, &into.Channel,
 			&into.Address, &into.AwayUntil, &into.HasCalendar},

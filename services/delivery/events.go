@@ -35,7 +35,8 @@ func (s *Service) look() {
 // reconcile brings what partners are told of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record, telling func()) func(q flow.Queuer) error {
 	var entries []entry
-	var withhold, heard, unsaid []string
+	var withhold, heard []string
+	var unnews []unsaid
 	var offers []offerRow
 	for _, r := range changed {
 		told, taken := r.State.tell()
@@ -49,12 +50,12 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 			entries = append(entries, e)
 		}
 		withhold = append(withhold, taken...)
-		news, unnews := r.State.news(r.Journey)
+		news, back := r.State.news(r.Journey)
 		for _, n := range news {
 			n.ID = clock.NewOrderedID(now, len(entries))
 			entries = append(entries, n)
 		}
-		unsaid = append(unsaid, unnews...)
+		unnews = append(unnews, back...)
 		offers = append(offers, rows...)
 		for id, o := range r.State.Offers {
 			if o.heard() {
@@ -62,12 +63,12 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 			}
 		}
 	}
-	if len(entries) > 0 || len(withhold) > 0 || len(unsaid) > 0 {
+	if len(entries) > 0 || len(withhold) > 0 || len(unnews) > 0 {
 		telling()
 	}
 	return func(q flow.Queuer) error {
 		withholdEvents(q, withhold) // before what takes its place
-		withholdNews(q, unsaid)
+		withholdNews(q, unnews)
 		if err := appendEvents(q, entries, now); err != nil {
 			return err
 		}
@@ -158,7 +159,8 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		}),
 		flow.On(schemas.OfferCleared, func(k *JourneyState, d schemas.OfferClearedData, at int64) {
 			if o := k.offer(d.Offer); schemas.Newer(at, &o.Cleared) {
-				o.Partner, o.AnswerBy, o.Area = d.Partner, time.Time{}, d.Area
+				o.Partner, o.AnswerBy = d.Partner, time.Time{}
+				o.in(d.Area)
 				if d.AnswerBy != nil {
 					o.AnswerBy = *d.AnswerBy
 				}

@@ -461,7 +461,10 @@ func returnedTo(base, address string) (id string, addressed int, ok bool) {
 	name, domain, _ := strings.Cut(strings.ToLower(base), "@")
 	local, at, _ := strings.Cut(strings.ToLower(address), "@")
 	rest, found := strings.CutPrefix(local, name+"+")
-	digits, number, _ := strings.Cut(rest, "-")
+	digits, number, numbered := strings.Cut(rest, "-")
+	if !numbered {
+		number = "1" // it went before addresses were counted
+	}
 	addressed, err := strconv.Atoi(number)
 	if !found || at != domain || len(digits) != 32 || err != nil {
 		return "", 0, false

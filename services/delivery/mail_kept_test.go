@@ -211,3 +211,19 @@ func TestAPolicyOfOneAddressStopsNoOthersMail(t *testing.T) {
 		return m.count(`select count(*) from mail_channel where failures > 0`) == 1
 	})
 }
+
+// TestAReturnIsReadOfTheAddressThatItWentTo also where the mail went before addresses were counted: to the first.
+func TestAReturnIsReadOfTheAddressThatItWentTo(t *testing.T) {
+	t.Parallel()
+	id := clock.NewRandomID()
+	short := strings.ReplaceAll(id, "-", "")
+	for address, want := range map[string]int{returnAddress(returnsBase, id, 3): 3,
+		"return+" + short + "@trust.example": 1, "RETURN+" + strings.ToUpper(short) + "-2@Trust.example": 2,
+		"return+" + short + "-@trust.example": 0, "return+" + short + "-x@trust.example": 0,
+		"return+" + short + "-1@other.example": 0, "return+" + short[1:] + "@trust.example": 0} {
+		if got, addressed, ok := returnedTo(returnsBase, address); ok != (want > 0) || addressed != want ||
+			ok && got != id {
+			t.Errorf("%s is read as %q, %d, %t", address, got, addressed, ok)
+		}
+	}
+}

@@ -24,22 +24,32 @@ func (k *JourneyState) refers(organisation string, at int64) {
 	k.Referrers[organisation] = at
 }
 
-// tells says whether a referrer may be told of what needs the person's yes.
-func (k *JourneyState) tells() bool {
-	said := k.TellReferrer.Any
-	return said.At > 0 && said.Yes
+// saidOf is what the person said about telling a referrer more, to it by name or to any. What they answered before the
+// journey was closed is of what has been closed: it counts no more once it goes on.
+func (k *JourneyState) saidOf(referrer string) schemas.Answered {
+	if k.Transition.Closed {
+		return k.TellReferrer.To(referrer)
+	}
+	return k.TellReferrer.Since(k.AnsweredUpTo).To(referrer)
 }
 
-// news brings what referrers were told in line with what is known, and returns what they are told now, and the offers
-// of which nothing that needs a yes may be given out.
-func (k *JourneyState) news(journey string) (told []entry, withhold []string) {
+// unsaid is what may not be given out any more to a referrer of an offer: all of it, or what needs a yes alone.
+type unsaid struct {
+	offer, log string
+	all        bool
+}
+
+// news brings what referrers were told in line with what is known, and returns what they are told now, and what may
+// not be given out to them any more.
+func (k *JourneyState) news(journey string) (told []entry, withhold []unsaid) {
 	for _, id := range slices.Sorted(maps.Keys(k.Offers)) {
 		o := k.Offers[id]
-		if k.TellReferrer.Any.At > 0 && !k.tells() && o.newsByYes() {
-			withhold = append(withhold, id)
-		}
 		for _, referrer := range slices.Sorted(maps.Keys(k.Referrers)) {
-			state := o.newsFor(k.tells())
+			log := schemas.ReferrerLog(referrer)
+			if o.takeBack(referrer, k.Bars(referrer), k.TellReferrer.To(referrer)) {
+				withhold = append(withhold, unsaid{id, log, k.Bars(referrer)})
+			}
+			state := o.newsFor(k.saidOf(referrer).Yes)
 			if state == "" || state == o.News[referrer] || k.Bars(referrer) ||
 				schemas.ByYes(o.News[referrer]) && state == schemas.NewsInTouch {
 				continue
@@ -48,17 +58,25 @@ func (k *JourneyState) news(journey string) (told []entry, withhold []string) {
 				o.News = map[string]string{}
 			}
 			o.News[referrer] = state
-			told = append(told, entry{Telling: Telling{Partner: schemas.ReferrerLog(referrer), Offer: id,
-				Type: schemas.ReferralUpdated}, Journey: journey,
-				News: &schemas.ReferralNewsData{Referral: journey, State: state}})
+			told = append(told, entry{Telling: Telling{Partner: log, Offer: id, Type: schemas.ReferralUpdated},
+				Journey: journey, News: &schemas.ReferralNewsData{Referral: journey, State: state}})
 		}
 	}
 	return told, withhold
 }
 
-// newsByYes says whether somebody was told what needs a yes.
-func (o *Offer) newsByYes() bool {
-	return slices.ContainsFunc(slices.Collect(maps.Values(o.News)), schemas.ByYes)
+// takeBack says whether something that a referrer was told may not be given out any more: it must not know of anything,
+// or the person has said no to what needs a yes. What was taken back is told anew where they think otherwise later.
+func (o *Offer) takeBack(referrer string, barred bool, said schemas.Answered) bool {
+	switch last, known := o.News[referrer]; {
+	case known && barred:
+		delete(o.News, referrer)
+	case schemas.ByYes(last) && said.At > 0 && !said.Yes:
+		o.News[referrer] = schemas.NewsInTouch
+	default:
+		return false
+	}
+	return true
 }
 
 // newsFor is how an offer stands for a referrer, with the person's yes to more or without it; empty while nobody

@@ -127,3 +127,68 @@ func TestAReferrerLearnsMoreByTheirYesAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestAReferrerWhoMustNotKnowIsGivenNothingThatWaits in its log unread, whatever needs a yes; and hears how it stands
+// when it may know again.
+func TestAReferrerWhoMustNotKnowIsGivenNothingThatWaits(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	journey, offer := s.referred(partner)
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	s.hears(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{hospital}})
+	want := []string{schemas.NewsWithheld, schemas.NewsWithheld}
+	if states, text := s.toldOf(hospital, journey); !slices.Equal(states, want) {
+		t.Errorf("whoever must not know is told %v: %s", states, text)
+	}
+	s.hears(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{}})
+	if states, _ := s.toldOf(hospital, journey); !slices.Equal(states, append(want, schemas.NewsInTouch)) {
+		t.Errorf("whoever may know again is told %v", states)
+	}
+}
+
+// TestAYesCountsForTheReferrerItIsOf and for the time that it was given for: not where a no was said to one by name,
+// nor for what begins again after the journey was closed; and what was taken back unread is told by another yes.
+func TestAYesCountsForTheReferrerItIsOf(t *testing.T) {
+	t.Parallel()
+	purposes := []string{schemas.PurposeTellReferrer}
+	for name, c := range map[string]struct {
+		before, after func(s *site, journey string)
+		want          []string
+	}{
+		"a no by name": {func(s *site, journey string) {
+			s.hears(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: purposes})
+			s.hears(journey, schemas.ConsentDeclined, schemas.ConsentData{Purposes: purposes, Organisation: hospital})
+		}, nil, []string{schemas.NewsOffered, schemas.NewsInTouch}},
+		"a yes of what was closed": {func(s *site, journey string) {
+			s.hears(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: purposes})
+			s.hears(journey, schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: int(s.seq)})
+			s.hears(journey, schemas.JourneyReopened, schemas.JourneyReopenedData{})
+		}, nil, []string{schemas.NewsOffered, schemas.NewsInTouch}},
+		"a yes after which it is closed": {func(s *site, journey string) {
+			s.hears(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: purposes})
+		}, func(s *site, journey string) {
+			s.hears(journey, schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: int(s.seq)})
+		}, []string{schemas.NewsOffered, schemas.NewsInTouch, schemas.NewsCompleted}},
+		"taken back and given again": {func(s *site, journey string) {
+			s.hears(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: purposes})
+		}, func(s *site, journey string) {
+			s.hears(journey, schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: purposes})
+			s.hears(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: purposes})
+		}, []string{schemas.NewsOffered, schemas.NewsInTouch, schemas.NewsWithheld, schemas.NewsCompleted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, partner := newSite(t, Config{}), clock.NewRandomID()
+			journey, offer := s.referred(partner)
+			c.before(s, journey)
+			s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+			s.hears(journey, schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offer})
+			if c.after != nil {
+				c.after(s, journey)
+			}
+			if states, _ := s.toldOf(hospital, journey); !slices.Equal(states, c.want) {
+				t.Errorf("the referrer learns %v, and not %v", states, c.want)
+			}
+		})
+	}
+}

@@ -29,7 +29,8 @@ type Offer struct {
 	LastDay  string    `json:"lastDay,omitempty"`
 	AnswerBy time.Time `json:"answerBy,omitzero"`
 	RaisedAt int64     `json:"raised,omitempty"`
-	// Area is where the person lives, as the partner may be shown it; empty where it may not, or that is not known.
+	// Area is where the person lives, as the partner may be shown it; empty where it may not, that is not known, or it
+	// is not what it was when the partner was first told.
 	Area string `json:"area,omitempty"`
 
 	// Cleared, Paused and Over are the sequences of the last that said so; Over, that nothing is asked of the partner
@@ -100,6 +101,15 @@ func (k *JourneyState) add(at int64, typ schemas.Type, asks bool, about string, 
 	if tell.State == schemas.StateOver || tell.State == schemas.StateCompleted {
 		o.Over = max(o.Over, at)
 	}
+}
+
+// in takes in where the person lives. Once the partner was told, another area is as none: those of its endpoints that
+// were told hear what comes of it, and so do those of the new one.
+func (o *Offer) in(area string) {
+	if o.Shown != "" && o.Area != area {
+		area = ""
+	}
+	o.Area = area
 }
 
 // stopped says whether nothing may be told to a partner that asks for something: by what the person or a human said,

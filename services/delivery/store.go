@@ -153,20 +153,25 @@ func withholdEvents(q flow.Queuer, offers []string) {
 		schemas.StateOver)
 }
 
-// withholdNews queues that what needs the person's yes about these offers, and was not given out yet, is not given out
-// to their referrers.
-func withholdNews(q flow.Queuer, offers []string) {
-	if len(offers) == 0 {
+// withholdNews queues that what referrers may not be told any more, and was not given out yet, is not given out.
+func withholdNews(q flow.Queuer, all []unsaid) {
+	if len(all) == 0 {
 		return
 	}
+	var offers, logs []string
+	var whole []bool
+	for _, one := range all {
+		offers, logs, whole = append(offers, one.offer), append(logs, one.log), append(whole, one.all)
+	}
 	q.Queue(`with taken as materialized (
-			select id from partner_event where offer = any($1::uuid[]) and given_at is null and by_yes and not withheld
-			order by partner, position for no key update
+			select e.id from partner_event e join unnest($1::uuid[], $2::uuid[], $3::boolean[]) as n(offer, log, whole)
+				on e.offer = n.offer and e.partner = n.log and (n.whole or e.by_yes)
+			where e.given_at is null and not e.withheld order by e.partner, e.position for no key update of e
 		)
-		update partner_event e set type = $2, withheld = true,
-			body = convert_to((convert_from(body, 'UTF8')::jsonb || jsonb_build_object('type', $2::text,
-				'data', jsonb_build_object('referral', journey::text, 'state', $3::text)))::text, 'UTF8')
-		from taken t where e.id = t.id and e.given_at is null`, offers, string(schemas.ReferralWithheld),
+		update partner_event e set type = $4, withheld = true,
+			body = convert_to((convert_from(body, 'UTF8')::jsonb || jsonb_build_object('type', $4::text,
+				'data', jsonb_build_object('referral', journey::text, 'state', $5::text)))::text, 'UTF8')
+		from taken t where e.id = t.id and e.given_at is null`, offers, logs, whole, string(schemas.ReferralWithheld),
 		schemas.NewsWithheld)
 }
 

@@ -605,3 +605,30 @@ func TestAnEndpointIsToldOfItsAreas(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEndpointThatWasToldHearsOfWhoeverMoves to an area that it has not asked for: what becomes of the offer comes to
+// those that know of it.
+func TestAnEndpointThatWasToldHearsOfWhoeverMoves(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	journey, offer := clock.NewID(s.clock.Now()), clock.NewID(s.clock.Now())
+	clears := func(area string) {
+		s.hears(journey, schemas.OfferCleared, schemas.OfferClearedData{Offer: offer, Partner: partner, Area: area})
+	}
+	s.hears(journey, schemas.OfferRaised, schemas.OfferRaisedData{Offer: offer, Partner: partner,
+		Person: clock.NewRandomID(), FirstDay: "2026-11-09", LastDay: "2026-11-16"})
+	clears("east") // nobody is told of it yet
+	clears("north")
+	s.hears(journey, schemas.OfferPaused, schemas.OfferPausedData{Offer: offer})
+	clears("south")
+	clears("south")
+	s.hears(journey, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"})
+	rows, err := s.pool.Query(t.Context(), `select area from partner_event where offer = $1 order by position`, offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	areas, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || !slices.Equal(areas, []string{"east", "", "", ""}) {
+		t.Errorf("what is told of somebody who moves is told by area as %q %v", areas, err)
+	}
+}
