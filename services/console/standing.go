@@ -99,10 +99,10 @@ func stateWords(j journey, zone *time.Location) (state, words string) {
 	return "Open", ""
 }
 
-// spoken are the events by which it is recorded that somebody spoke with the person.
-var spoken = []schemas.Type{schemas.CallReached, schemas.ConsentGiven, schemas.ConsentDeclined,
-	schemas.ConsentWithdrawn,
-	schemas.AppointmentKept, schemas.AppointmentBooked, schemas.FollowupCompleted}
+// spoken are the events by which it is recorded that somebody spoke with the person. A no is none of them: it may be
+// written on the page of the person, where nobody is.
+var spoken = []schemas.Type{schemas.CallReached, schemas.ConsentGiven, schemas.AppointmentKept,
+	schemas.AppointmentBooked, schemas.FollowupCompleted}
 
 // spokeWords say when a human last spoke with the person, by what is recorded; and where nobody has, since when.
 func spokeWords(timeline []event, now time.Time, zone *time.Location) string {
@@ -120,7 +120,8 @@ func spokeWords(timeline []event, now time.Time, zone *time.Location) string {
 	case first.IsZero():
 		return ""
 	case last.IsZero():
-		return "Nobody has recorded speaking with them yet, since " + daysAgo(today, calendar.DayOf(first, zone)) + "."
+		return "No call that reached them, no yes and no session is recorded yet, since " + daysAgo(today,
+			calendar.DayOf(first, zone)) + "."
 	}
 	return "Somebody last spoke with them " + daysAgo(today, calendar.DayOf(last, zone)) + "."
 }
@@ -242,7 +243,7 @@ const (
 )
 
 // viewWindow draws the days from when the person left, or was asked for, until the last day promised; nil where nothing
-// is promised.
+// is promised, any more.
 func viewWindow(timeline []event, now time.Time, zone *time.Location) *windowView {
 	var first, last, left, booked calendar.Day
 	var found bool
@@ -262,6 +263,8 @@ func viewWindow(timeline []event, now time.Time, zone *time.Location) *windowVie
 			booked, _ = calendar.ParseDay(d.On)
 		case schemas.AppointmentCancelled, schemas.AppointmentNotKept, schemas.OfferHandedBack:
 			booked = 0
+		case schemas.OfferWithdrawn, schemas.FollowupCompleted:
+			found, booked = false, 0
 		case schemas.DischargeRecorded:
 			if day, err := calendar.ParseDay(d.LeftOn); err == nil {
 				left = day

@@ -42,7 +42,7 @@ func TestAJourneySaysHowItStands(t *testing.T) {
 		"Their way back: our number.", "Open it again", "?do="+keyIn(f, "/reopen"))
 	f.services.more = nil
 	says(t, f.page(t, "/journeys/"+firstID, nurse), "Show who this is",
-		"Nobody has recorded speaking with them yet, since yesterday.")
+		"No call that reached them, no yes and no session is recorded yet, since yesterday.")
 }
 
 func keyIn(f *fixture, last string) string {
@@ -142,6 +142,43 @@ func TestDaysSinceSomebodySpokeWithThemAreCountedInLocalDays(t *testing.T) {
 		"2026-03-30T22:59:00Z": "2 days ago", "2026-03-30T23:00:00Z": "3 days ago"} {
 		if got := spokeWords([]event{call, tried}, at(now), zone); got != "Somebody last spoke with them "+want+"." {
 			t.Errorf("at %s: %q", now, got)
+		}
+	}
+}
+
+// TestANoOfTheirOwnPageIsNotSpeakingWithSomebody: a no may be written on the page of the person, where nobody is.
+func TestANoOfTheirOwnPageIsNotSpeakingWithSomebody(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.ZoneOr(nil)
+	ok(t, err)
+	now := time.Date(2026, time.March, 6, 12, 0, 0, 0, time.UTC)
+	for _, no := range []schemas.Type{schemas.ConsentDeclined, schemas.ConsentWithdrawn} {
+		yes := event{Type: string(schemas.ConsentGiven), At: now.AddDate(0, 0, -3)}
+		said := event{Type: string(no), At: now}
+		if got := spokeWords([]event{yes, said}, now, zone); got != "Somebody last spoke with them 3 days ago." {
+			t.Errorf("after %s: %q", no, got)
+		}
+		if got := spokeWords([]event{said}, now, zone); strings.HasPrefix(got, "Somebody") {
+			t.Errorf("%s alone: %q", no, got)
+		}
+	}
+}
+
+// TestNoSessionIsPromisedThatWasWithdrawnOrHasBeenHeld: the days of an offer are shown as long as they are promised.
+func TestNoSessionIsPromisedThatWasWithdrawnOrHasBeenHeld(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.ZoneOr(nil)
+	ok(t, err)
+	now := time.Date(2026, time.March, 6, 12, 0, 0, 0, time.UTC)
+	raised := event{Type: string(schemas.OfferRaised),
+		Details: json.RawMessage(`{"firstDay":"2026-03-09","lastDay":"2026-03-16"}`)}
+	for _, end := range []schemas.Type{schemas.OfferWithdrawn, schemas.FollowupCompleted} {
+		ended := event{Type: string(end), Details: json.RawMessage(`{}`)}
+		if v := viewWindow([]event{raised, ended}, now, zone); v != nil {
+			t.Errorf("after %s: %s", end, v.Desc)
+		}
+		if viewWindow([]event{raised, ended, raised}, now, zone) == nil {
+			t.Errorf("after %s, another offer is not shown", end)
 		}
 	}
 }
