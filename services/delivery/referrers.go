@@ -21,7 +21,29 @@ func (k *JourneyState) refers(organisation string, at int64) {
 	if k.Referrers == nil {
 		k.Referrers = map[string]int64{}
 	}
+	if _, known := k.Referrers[organisation]; !known {
+		for _, o := range k.Offers {
+			o.passOver(organisation)
+		}
+	}
 	k.Referrers[organisation] = at
+}
+
+// newsBefore stands for an offer that was over before its referrer was one: it says nothing of whom they refer.
+const newsBefore = "before"
+
+// passOver notes that an offer is over, of which a new referrer is told nothing.
+func (o *Offer) passOver(referrer string) {
+	if o.over() {
+		o.setNews(referrer, newsBefore)
+	}
+}
+
+func (o *Offer) setNews(referrer, state string) {
+	if o.News == nil {
+		o.News = map[string]string{}
+	}
+	o.News[referrer] = state
 }
 
 // saidOf is what the person said about telling a referrer more, to it by name or to any. What they answered before the
@@ -49,15 +71,13 @@ func (k *JourneyState) news(journey string) (told []entry, withhold []unsaid) {
 			if o.takeBack(referrer, k.Bars(referrer), k.TellReferrer.To(referrer)) {
 				withhold = append(withhold, unsaid{id, log, k.Bars(referrer)})
 			}
-			state := o.newsFor(k.saidOf(referrer).Yes)
-			if state == "" || state == o.News[referrer] || k.Bars(referrer) ||
-				schemas.ByYes(o.News[referrer]) && state == schemas.NewsInTouch {
+			before := o.News[referrer]
+			state := o.newsFor(before != "", k.saidOf(referrer).Yes)
+			if state == "" || state == before || k.Bars(referrer) || before == newsBefore && o.over() ||
+				schemas.ByYes(before) && state == schemas.NewsInTouch {
 				continue
 			}
-			if o.News == nil {
-				o.News = map[string]string{}
-			}
-			o.News[referrer] = state
+			o.setNews(referrer, state)
 			told = append(told, entry{Telling: Telling{Partner: log, Offer: id, Type: schemas.ReferralUpdated},
 				Journey: journey, News: &schemas.ReferralNewsData{Referral: journey, State: state}})
 		}
@@ -69,6 +89,8 @@ func (k *JourneyState) news(journey string) (told []entry, withhold []unsaid) {
 // or the person has said no to what needs a yes. What was taken back is told anew where they think otherwise later.
 func (o *Offer) takeBack(referrer string, barred bool, said schemas.Answered) bool {
 	switch last, known := o.News[referrer]; {
+	case last == newsBefore:
+		return false
 	case known && barred:
 		delete(o.News, referrer)
 	case schemas.ByYes(last) && said.At > 0 && !said.Yes:
@@ -79,9 +101,9 @@ func (o *Offer) takeBack(referrer string, barred bool, said schemas.Answered) bo
 	return true
 }
 
-// newsFor is how an offer stands for a referrer, with the person's yes to more or without it; empty while nobody
-// outside knows of it.
-func (o *Offer) newsFor(yes bool) string {
+// newsFor is how an offer stands for a referrer who was told of it or was not, with the person's yes to more or without
+// it; empty while nobody outside knows of it.
+func (o *Offer) newsFor(told, yes bool) string {
 	completed, kept := o.has(schemas.FollowupCompleted), o.has(schemas.AppointmentKept)
 	switch {
 	case completed && yes:
@@ -90,7 +112,7 @@ func (o *Offer) newsFor(yes bool) string {
 		return schemas.NewsKept
 	case completed: // it is not over for want of a partner, and more is not theirs to know
 		return schemas.NewsInTouch
-	case o.over() && (o.begun() || len(o.News) > 0):
+	case o.over() && (o.begun() || told):
 		return schemas.NewsNotWith
 	case o.begun():
 		return schemas.NewsInTouch

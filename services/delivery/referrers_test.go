@@ -192,3 +192,33 @@ func TestAYesCountsForTheReferrerItIsOf(t *testing.T) {
 		})
 	}
 }
+
+// TestAReferrerIsToldNothingOfWhatWasOverBefore it sent somebody home: an old offer is no word about them now, whoever
+// else was told of it.
+func TestAReferrerIsToldNothingOfWhatWasOverBefore(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	journey, completed := s.referred(partner)
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: completed, Partner: partner})
+	s.hears(journey, schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: completed})
+	raises := func() (offer string) {
+		offer = clock.NewID(s.clock.Now())
+		s.hears(journey, schemas.OfferRaised, schemas.OfferRaisedData{Offer: offer, Person: clock.NewRandomID(),
+			Partner: partner, FirstDay: "2026-11-09", LastDay: "2026-11-16"})
+		s.hears(journey, schemas.OfferCleared, schemas.OfferClearedData{Offer: offer, Partner: partner})
+		return offer
+	}
+	declined := raises()
+	s.hears(journey, schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: declined, Reason: "22"})
+	s.hears(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Organisation: "RYY",
+		Person: clock.NewRandomID(), Visit: clock.NewRandomID(), LeftOn: "2026-11-20"})
+	if states, _ := s.toldOf("RYY", journey); len(states) != 0 {
+		t.Errorf("of what was over before the referrer learns %v", states)
+	}
+	asked := raises()
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: asked, Partner: partner})
+	if states, _ := s.toldOf("RYY", journey); !slices.Equal(states, []string{schemas.NewsOffered,
+		schemas.NewsInTouch}) {
+		t.Errorf("of what came after it learns %v", states)
+	}
+}
