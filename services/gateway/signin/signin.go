@@ -83,6 +83,7 @@ type SignIn struct {
 	cfg     Config
 	clock   clock.Clock
 	mapping atomic.Pointer[Mapping]
+	began   string // the file's content as it was first taken in
 	mu      sync.Mutex
 	known   map[string]*described // by issuer and client
 }
@@ -115,6 +116,7 @@ func New(cfg Config) (*SignIn, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &SignIn{cfg: cfg, clock: clock.Machine(cfg.Clock), known: map[string]*described{}}
+	s.began = s.content() // before it is taken in: what is changed meanwhile is found to have been
 	m := cfg.Mapping
 	if m == nil {
 		var err error
@@ -145,7 +147,7 @@ func (s *SignIn) Replace(m *Mapping) error {
 func (s *SignIn) Run(ctx context.Context, said func(amiss string)) error {
 	ticker := time.NewTicker(min(lookAgain, mapAgain))
 	defer ticker.Stop()
-	last, content := "-", s.content()
+	last, content := "-", s.began
 	for {
 		amiss := s.look(ctx)
 		if text := s.content(); text != content {

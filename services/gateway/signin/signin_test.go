@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -451,4 +453,25 @@ func TestNobodyWaitsForSomebodyElsesProviderThatDoesNotAnswer(t *testing.T) {
 			t.Errorf("%s: whoever asked first: %v", claim, err)
 		}
 	}
+}
+
+// TestAFileThatIsChangedBeforeItIsWatchedIsTakenIn: a process may wait long for others between reading and watching it.
+func TestAFileThatIsChangedBeforeItIsWatchedIsTakenIn(t *testing.T) {
+	t.Parallel()
+	f := newForger(t)
+	path := filepath.Join(t.TempDir(), "sign-in.yaml")
+	text := fmt.Sprintf("providers: [{id: trust, issuer: %q, client: footbridge}]\n", f.URL)
+	ok(t, os.WriteFile(path, []byte(text), 0o600))
+	s, err := signin.New(signin.Config{URL: "https://footbridge.example", Clock: clock.Real(), Client: &http.Client{},
+		File: path})
+	ok(t, err)
+	ok(t, os.WriteFile(path, []byte(text+"disabled: [trust/leaver]\n"), 0o600))
+	ctx, stop := context.WithCancel(t.Context())
+	said, ended := make(chan string, 8), make(chan error)
+	go func() { ended <- s.Run(ctx, func(amiss string) { said <- amiss }) }()
+	if amiss := <-said; amiss != "" || !slices.Equal(s.Mapping().Disabled, []string{"trust/leaver"}) {
+		t.Errorf("it says %q, and keeps out %v", amiss, s.Mapping().Disabled)
+	}
+	stop()
+	ok(t, <-ended)
 }
