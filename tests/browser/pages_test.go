@@ -127,7 +127,8 @@ func TestAPartnerTakesAnOfferOnByKeyboardAlone(t *testing.T) {
 	}
 }
 
-// TestGoingBackAfterAnErrorLeadsToTheForm: the page that said what was missing is not sent once more, and asks nothing.
+// TestGoingBackAfterAnErrorLeadsToTheForm: the pages that said what was missing, and what would be sent, are not sent
+// once more, and ask nothing.
 func TestGoingBackAfterAnErrorLeadsToTheForm(t *testing.T) {
 	t.Parallel()
 	browser, at := start(t), newSite(t, nil)
@@ -136,7 +137,8 @@ func TestGoingBackAfterAnErrorLeadsToTheForm(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#a1 button`), press(`#a1 button`),
 		chromedp.WaitVisible(`.nhsuk-error-summary`),
 		press(`input[name="a1.answers.0.state"][value="given"]`), press(`input[name="a1.how"][value="spoken"]`),
-		press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		press(`#a1 button`), press(`button[name="checked"]`),
+		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	sent := len(at.posted())
 	do(t, ctx, chromedp.NavigateBack(), chromedp.WaitVisible(`#next`), chromedp.WaitNotPresent(`.nhsuk-error-summary`))
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "This step is over") ||

@@ -14,11 +14,19 @@ for (const leave of document.querySelectorAll("[data-leave]")) {
   });
 }
 
-// A page that says what is missing is not one to come back to: going back, or opening it again, leads to its form and
-// sends nothing once more.
-if (document.querySelector(".nhsuk-error-summary")) {
+// A page that says what is missing, or shows what will be sent, is not one to come back to: going back, or opening it
+// again, leads to its form and sends nothing once more.
+if (document.querySelector(".nhsuk-error-summary, #check")) {
   history.replaceState(null, "", location.href);
 }
+
+// A page that the browser has kept as it was is asked for again: what it says may be over, or no longer open to whoever
+// goes back.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    location.reload();
+  }
+});
 
 // Says how many steps are new on a list that is open, and shows them when that is pressed: nothing moves under a hand. A
 // page that nobody looks at holds no connection.
