@@ -19,7 +19,12 @@ func (a api) calendars() ics.Calendars {
 
 // saveCalendar queues by which token p's calendar is read up to a day, as its hash; by none where that is empty.
 func saveCalendar(q flow.Queuer, p principal.Principal, hash string, until calendar.Day) {
-	q.Queue(`insert into caller (organisation, mark, calendar, calendar_until) values ($1, $2, nullif($3, ''), $4::date)
+	if hash == "" { // whoever keeps nothing here goes on keeping nothing
+		q.Queue(`update caller set calendar = null, calendar_until = $3::date where organisation = $1 and mark = $2`,
+			p.Organisation, p.Mark(), until.String())
+		return
+	}
+	q.Queue(`insert into caller (organisation, mark, calendar, calendar_until) values ($1, $2, $3, $4::date)
 		on conflict (organisation, mark) do update set calendar = excluded.calendar,
 			calendar_until = excluded.calendar_until`, p.Organisation, p.Mark(), hash, until.String())
 }

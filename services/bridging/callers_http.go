@@ -191,6 +191,26 @@ func (a api) handOn(tx *flow.Tx, p principal.Principal, until calendar.Day) (sho
 	return shown, tx.Flush()
 }
 
+// callerLeft hands the calls of somebody who has left on, as of somebody who is away for good, and reminds them of
+// nothing any more.
+func (a api) callerLeft(tx *flow.Tx, p principal.Principal, left bool) error {
+	var row callerRow
+	var until calendar.Day
+	readCaller(tx, p, &row)
+	lastCallOf(tx, p, &until)
+	if err := tx.Flush(); err != nil {
+		return fmt.Errorf("reading who has left: %w", err)
+	}
+	if !left || !row.Kept && until == 0 {
+		return nil
+	}
+	if _, err := a.handOn(tx, p, max(until, calendar.DayOf(tx.Now, a.zone)+furthest)); err != nil {
+		return err
+	}
+	forgetCaller(tx, p)
+	return nil
+}
+
 // awayWords say what became of the calls, and what whoever is away has to do themselves.
 func awayWords(calls, untold int) string {
 	switch {

@@ -415,3 +415,69 @@ func withoutInstance(text string) string {
 	_, after, _ := strings.Cut(rest, `"`)
 	return before + after
 }
+
+// A caller who has left is reminded of nothing, and their calendar is read no more; their calls are their colleague's.
+// One who comes back with other keys keeps their calls, and makes a new calendar.
+func TestACallerWhoHasLeftMakesAndReadsNoCalls(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{URL: "https://footbridge.example"})
+	_, call, _ := d.active(now)
+	d.keeps("caller", `{"days":`+everyDay+`,"fromHour":0,"toHour":24}`)
+	next := d.outcome(call, `{"outcome":"reached","answer":"same"}`).Next
+	d.keeps("colleague", `{"days":`+everyDay+`,"fromHour":0,"toHour":24}`)
+	d.at(next.DueAt.AddDate(0, 0, -10))
+	making := func() string {
+		t.Helper()
+		d.as(schemas.Caller, "RXX", "caller")
+		got, status, text := do[ics.Made](d, "POST", "/api/callers/me/calendar", "")
+		if status != http.StatusCreated {
+			t.Fatal(status, text)
+		}
+		return strings.TrimPrefix(got.URL, "https://footbridge.example")
+	}
+	off := func(as schemas.Role, subject string, left bool) int {
+		t.Helper()
+		d.as(as, schemas.Gateway, subject)
+		_, status, _ := do[any](d, "POST", ics.OffPath, fmt.Sprintf(
+			`{"organisation":"RXX","role":"caller","subject":"caller","left":%t}`, left))
+		return status
+	}
+	makes := func(want string) {
+		t.Helper()
+		var mark string
+		if err := d.pool.QueryRow(t.Context(), `select caller from call where id = $1`,
+			next.Call).Scan(&mark); err != nil {
+			t.Fatal(err)
+		}
+		if mark != d.markOf(want) {
+			t.Errorf("the call is not %s's", want)
+		}
+	}
+	mine := making()
+	if status := off(schemas.Navigator, "somebody", true); status != http.StatusNotFound {
+		t.Errorf("anybody says so: %d", status)
+	}
+	makes("caller")
+	for _, step := range []struct {
+		left bool
+		then string
+	}{{false, "caller"}, {true, "colleague"}, {true, "colleague"}} {
+		if status := off(schemas.ServiceItself, schemas.Gateway, step.left); status != http.StatusNoContent {
+			t.Errorf("left %t: %d", step.left, status)
+		}
+		if status, text := d.fetch(mine); status != http.StatusNotFound {
+			t.Errorf("left %t: %d %s", step.left, status, text)
+		}
+		makes(step.then)
+		if !step.left {
+			mine = making()
+		}
+	}
+	var kept int
+	if err := d.pool.QueryRow(t.Context(), `select (select count(*) from caller where mark = $1 and (channel <> '' or
+		away_until is null)) + (select count(*) from plan where caller = $1)`,
+		d.markOf("caller")).Scan(&kept); err != nil ||
+		kept != 0 {
+		t.Errorf("%d things are kept of who has left, %v", kept, err)
+	}
+}

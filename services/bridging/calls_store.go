@@ -164,6 +164,24 @@ func saveCaller(q flow.Queuer, p principal.Principal, c callerRow) {
 		p.Organisation, p.Mark(), c.Days, c.FromHour, c.ToHour, c.Most, c.Channel, c.Address, c.AwayUntil)
 }
 
+// lastCallOf queues the reading of the last day for which p has an open call; 0 where there is none.
+func lastCallOf(q flow.Queuer, p principal.Principal, into *calendar.Day) {
+	q.Queue(`select coalesce(max(on_day) - '1970-01-01'::date, 0) from call where ended_at is null and team = $1
+		and (caller = $2 or claim_mark = $2)`, p.Organisation, p.Mark()).QueryRow(func(row pgx.Row) error {
+		var day int32
+		err := row.Scan(&day)
+		*into = calendar.Day(day)
+		return err
+	})
+}
+
+// forgetCaller queues that p is reminded by nothing, and makes no call however far ahead.
+func forgetCaller(q flow.Queuer, p principal.Principal) {
+	q.Queue(`update caller set channel = '', address = '', away_until = '9999-12-31' where organisation = $1 and mark = $2`,
+		p.Organisation, p.Mark())
+	q.Queue(`update plan set caller = '' where caller = $2 and team = $1`, p.Organisation, p.Mark())
+}
+
 // findPlan queues the locking of a journey that p may plan calls for, where there is one.
 func findPlan(q flow.Queuer, p principal.Principal, journey string, each func()) {
 	q.Queue(`select journey from journey_state s where journey = $4::uuid and ($1 or organisation = any($2) or $3 <> ''

@@ -19,14 +19,19 @@ func (a api) calendars() ics.Calendars {
 
 // saveCalendar queues by which token p's calendar is read up to a day, as its hash; by none where that is empty.
 func saveCalendar(q flow.Queuer, p principal.Principal, hash string, until calendar.Day) {
-	q.Queue(`insert into calendar (partner, mark, token, until) values ($1, $2, nullif($3, ''), $4::date)
+	if hash == "" { // whoever keeps nothing here goes on keeping nothing
+		q.Queue(`update calendar set token = null, until = $3::date where partner = $1 and mark = $2`, p.Organisation,
+			p.Mark(), until.String())
+		return
+	}
+	q.Queue(`insert into calendar (partner, mark, token, until) values ($1, $2, $3, $4::date)
 		on conflict (partner, mark) do update set token = excluded.token, until = excluded.until`, p.Organisation,
 		p.Mark(), hash, until.String())
 }
 
 // calendarOf queues the sessions of the partner whose worker has a token, from a day to another: those that are booked,
 // and those that were called off, by whoever or whatever. It gives nil once where the token is somebody's, whatever
-// there is.
+// there is. Without an agreement in force on the first day a token is nobody's.
 func calendarOf(q flow.Queuer, _ principal.Principal, hash string, from, until calendar.Day, now time.Time,
 	each func(*ics.Entry)) {
 	q.Queue(`select coalesce(a.id::text, ''), coalesce(a.offer::text, ''), coalesce(a.ended_at, a.booked_at, $4),
@@ -36,7 +41,8 @@ func calendarOf(q flow.Queuer, _ principal.Principal, hash string, from, until c
 			from appointment s join offer o on o.id = s.offer
 			where s.on_day between $2::date and $3::date and s.state in ('booked', 'cancelled')
 			and o.partner::text = k.partner
-		) a on true where k.token = $1 and k.until >= $2::date order by a.starts_at, a.id`, hash, from.String(),
+		) a on true where k.token = $1 and k.until >= $2::date and exists (select from partner p where p.id::text = k.partner
+			and $2::date between p.agreement_from and p.agreement_until) order by a.starts_at, a.id`, hash, from.String(),
 		until.String(), now).Query(func(rows pgx.Rows) error {
 		var e ics.Entry
 		var id, offer string

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/ics"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -120,12 +121,15 @@ func TestTheAddressOfASessionsCalendarEnds(t *testing.T) {
 }
 
 // gone sends a request that is answered by nothing.
-func (s *site) gone(who principal.Principal, path string) {
+func (s *site) gone(who principal.Principal, path string) { s.t.Helper(); s.ends(who, path, "") }
+
+// ends sends a body that is answered by nothing.
+func (s *site) ends(who principal.Principal, path, body string) {
 	s.t.Helper()
 	s.mu.Lock()
 	s.who = who
 	s.mu.Unlock()
-	answer, err := http.Post(s.srv.URL+path, "", nil)
+	answer, err := http.Post(s.srv.URL+path, "application/json", strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -133,4 +137,43 @@ func (s *site) gone(who principal.Principal, path string) {
 	if answer.StatusCode != http.StatusNoContent {
 		s.t.Fatalf("%s answered %d", path, answer.StatusCode)
 	}
+}
+
+// A worker's address ends with their access: when the gateway says that they were signed out for good, and when their
+// partner's agreement is over. Nobody but the gateway can say the former, and whoever has none is not given one by it.
+func TestTheAddressOfASessionsCalendarEndsWithAccess(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	s.booked(now.Add(3 * 24 * time.Hour))
+	worker, colleague := peer(partnerA), peer(partnerA)
+	colleague.Subject = "colleague"
+	mine, theirs := s.calendar(worker), s.calendar(colleague)
+	off := `{"organisation":"` + partnerA + `","role":"partner","subject":"peer","left":true}`
+	open := func(when, path string, want int) {
+		t.Helper()
+		if status, text := s.read(path); status != want {
+			t.Errorf("%s: %d %s", when, status, text)
+		}
+	}
+	for _, who := range []principal.Principal{peer(partnerA), aNavigator,
+		{Organisation: schemas.Console, Role: string(schemas.ServiceItself), Subject: schemas.Console}} {
+		s.ask(who, "POST", ics.OffPath, off, http.StatusNotFound)
+	}
+	open("as anybody else says", mine, http.StatusOK)
+	gateway := principal.Principal{Organisation: schemas.Gateway, Role: string(schemas.ServiceItself),
+		Subject: schemas.Gateway}
+	for range 2 {
+		s.ends(gateway, ics.OffPath, off)
+	}
+	s.ends(gateway, ics.OffPath, strings.Replace(off, `"peer"`, `"nobody"`, 1))
+	open("after they have left", mine, http.StatusNotFound)
+	open("their colleague's", theirs, http.StatusOK)
+	if n := count(t, s.pool, `select count(*) from calendar`); n != 2 {
+		t.Errorf("%d calendars are kept", n)
+	}
+	today := calendar.DayOf(now, london(t))
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/agreement", `{"from":"`+(today-10).String()+`","until":"`+
+		(today-1).String()+`","outwardName":"Northgate","safeguarding":"a@example.org","dataContact":"b@example.org"}`,
+		http.StatusOK)
+	open("after the agreement", theirs, http.StatusNotFound)
 }

@@ -521,7 +521,7 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	t := p.telemetry[schemas.Gateway]
-	named, err := p.workers(pool, backends[schemas.Delivery], signer)
+	named, err := p.workers(pool, backends, signer)
 	if err != nil {
 		return err
 	}
@@ -558,7 +558,8 @@ func beside(ctx context.Context, run func(context.Context)) (stop func()) {
 
 // workers are the named workers of partners, whose mails delivery sends; nil, with a warning, where the key that wraps
 // theirs is not there.
-func (p *process) workers(pool *pgxpool.Pool, mails http.Handler, signer *principal.Signer) (*workers.Workers, error) {
+func (p *process) workers(pool *pgxpool.Pool, backends map[string]http.Handler,
+	signer *principal.Signer) (*workers.Workers, error) {
 	log := p.telemetry[schemas.Gateway].Log
 	seal, err := vault.OpenFile(p.cfg.wrappingOf(schemas.Gateway).Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -569,7 +570,8 @@ func (p *process) workers(pool *pgxpool.Pool, mails http.Handler, signer *princi
 		return nil, err
 	}
 	return workers.New(workers.Config{Pool: pool, Clock: p.clock, Vault: seal, Log: log,
-		URL: p.cfg.outside(), Mail: gateway.MailBy(mails, signer, p.clock)})
+		URL: p.cfg.outside(), Mail: gateway.MailBy(backends[schemas.Delivery], signer, p.clock),
+		SignedOff: gateway.SignOffBy(backends, signer, p.clock)})
 }
 
 // signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -65,6 +66,8 @@ type office struct {
 	workers *workers.Workers
 	mails   []workers.Letter
 	refuse  error // of whoever takes mails
+	offs    []workers.Off
+	busy    error // of whoever is told who was signed out
 	notices http.HandlerFunc
 	noticed int // how many requests came to where it is kept how partners are told
 }
@@ -81,6 +84,11 @@ func newOffice(t *testing.T) *office {
 				o.mails = append(o.mails, l)
 			}
 			return o.refuse
+		}, SignedOff: func(_ context.Context, off workers.Off) error {
+			if o.busy == nil {
+				o.offs = append(o.offs, off)
+			}
+			return o.busy
 		}})
 	ok(t, err)
 	sessions, err := NewSessions(o.db.Pool(schemas.Gateway), o.clock, false)
@@ -829,3 +837,32 @@ func TestNothingOfAWorkerStandsInClear(t *testing.T) {
 }
 
 var _ clock.Clock = (*machine)(nil)
+
+// Whoever was signed out everywhere is told of to those who gave them something to read by: once, and again while it
+// was not taken.
+func TestWhoIsSignedOutForGoodIsToldToWhoGaveThemACalendar(t *testing.T) {
+	o := newOffice(t)
+	id, _ := o.enrolled(navigator, "robin@example.org")
+	ok(t, o.workers.TellDue(t.Context()))
+	if len(o.offs) != 0 {
+		t.Fatalf("whoever has signed in is told of: %v", o.offs)
+	}
+	for _, step := range []struct {
+		path, body string
+		left       bool
+	}{{"code", `{"lost":true}`, false}, {"end", "", true}} {
+		o.offs, o.busy = nil, errors.New("busy")
+		if w := o.ask(t, "POST", "/api/partners/"+northgate+"/workers/"+id+"/"+step.path, step.body, &colleague,
+			"Content-Type", "application/json"); w.Code/100 != 2 {
+			t.Fatalf("%s: %d %s", step.path, w.Code, w.Body)
+		}
+		ok(t, o.workers.TellDue(t.Context()))
+		o.busy = nil
+		o.clock.add(2 * time.Second)
+		ok(t, o.workers.TellDue(t.Context()))
+		ok(t, o.workers.TellDue(t.Context()))
+		if len(o.offs) != 1 || o.offs[0].Worker != id || o.offs[0].Partner != northgate || o.offs[0].Left != step.left {
+			t.Errorf("%s: %v was told", step.path, o.offs)
+		}
+	}
+}

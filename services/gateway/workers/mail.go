@@ -8,15 +8,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Run makes the mails of whoever asked to sign in, and hands them over, until ctx ends. Each is a row from the moment
-// it was asked for; its token is made once and kept, sealed, until the mail was taken, so that one tried again is the
-// same mail with the same id.
+// Run makes the mails of whoever asked to sign in, and hands them over, and tells who was signed out, until ctx ends.
+// Each mail is a row from the moment it was asked for; its token is made once and kept, sealed, until the mail was
+// taken, so that one tried again is the same mail with the same id.
 func (s *Workers) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		if err := s.MailDue(ctx); err != nil && ctx.Err() == nil {
 			s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "sign-in mail could not be made", slog.Any("error", err))
+		}
+		if err := s.TellDue(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "who was signed out could not be told", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():
@@ -110,4 +113,27 @@ func (s *Workers) letter(id, to, linked string, at time.Time) *Letter {
 			"you.\n\n" +
 			"If you did not ask for it, do nothing: the link alone lets nobody in. If it happens again, tell a " +
 			"colleague.\n"}
+}
+
+// TellDue tells of every worker who was signed out everywhere, and of whom that is to be told now.
+func (s *Workers) TellDue(ctx context.Context) error {
+	for ctx.Err() == nil {
+		var off Off
+		var some bool
+		if err := s.within(ctx, func(tx pgx.Tx) (err error) {
+			off, some, err = dueOff(ctx, tx, s.clock.Now())
+			return err
+		}); err != nil || !some {
+			return err
+		}
+		if err := s.cfg.SignedOff(ctx, off); err != nil {
+			s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "who was signed out was not taken, and is told again",
+				slog.Any("error", err))
+			continue // it is due again, later
+		}
+		if err := s.within(ctx, func(tx pgx.Tx) error { return toldOff(ctx, tx, off) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

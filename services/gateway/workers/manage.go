@@ -227,6 +227,7 @@ func (s *Workers) change(ctx context.Context, p principal.Principal, partner, id
 		verdict, err = do(tx, w)
 		return err
 	})
+	s.look()
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.Code == uniqueViolation {
 		return Taken, nil

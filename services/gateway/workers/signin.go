@@ -48,11 +48,16 @@ func (s *Workers) Ask(ctx context.Context, mail, from string) error {
 	err = s.within(ctx, func(tx pgx.Tx) error {
 		return ask(ctx, tx, clock.NewRandomID(), hash, asker, s.clock.Now())
 	})
+	s.look()
+	return err
+}
+
+// look has what is due looked at now.
+func (s *Workers) look() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return err
 }
 
 // Open uses the link of a token, once. What it answers is for the browser to hold until the second factor.

@@ -112,14 +112,16 @@ func insertWorker(ctx context.Context, tx pgx.Tx, w workerRow, mailHash []byte) 
 }
 
 func setCode(ctx context.Context, tx pgx.Tx, id string, hash []byte, until *time.Time) error {
-	_, err := tx.Exec(ctx, `update worker set code_hash = $2, code_until = $3, wrong = 0, wrong_at = null where id = $1`,
+	_, err := tx.Exec(ctx,
+		`update worker set code_hash = $2, code_until = $3, wrong = 0, wrong_at = null where id = $1`,
 		id, hash, until)
 	return err
 }
 
 // setMail changes an address; false where it is somebody else's already.
 func setMail(ctx context.Context, tx pgx.Tx, id string, mail, hash []byte) (bool, error) {
-	tag, err := tx.Exec(ctx, `update worker set mail = $2, mail_hash = $3 where id = $1 and not exists (select from worker
+	tag, err := tx.Exec(ctx, `update worker set mail = $2, mail_hash = $3 where id = $1 and not exists (select
+		from worker
 		where mail_hash = $3 and ended_at is null and id <> $1)`, id, mail, hash)
 	return tag.RowsAffected() == 1, err
 }
@@ -132,13 +134,36 @@ func dropFactors(ctx context.Context, tx pgx.Tx, id string) error {
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// signOut ends a worker's sessions and every sign-in of theirs that is under way.
+// signOut ends a worker's sessions and every sign-in of theirs that is under way, and has it told to whoever gave them
+// something to read by.
 func signOut(ctx context.Context, tx pgx.Tx, w workerRow, now time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`update session set ended_at = $4 where organisation = $1 and role = $2 and subject = $3 and
 		ended_at is null`, w.Partner, rolePartner, w.ID, now)
 	batch.Queue(`delete from sign_in where worker = $1`, w.ID)
+	batch.Queue(`update worker set off_at = $2, off_tries = 0 where id = $1`, w.ID, now)
 	return tx.SendBatch(ctx, batch).Close()
+}
+
+// dueOff takes one worker whose signing out is to be told now: counted, and due again later, before it is tried.
+func dueOff(ctx context.Context, tx pgx.Tx, now time.Time) (off Off, some bool, err error) {
+	err = tx.QueryRow(ctx, `select id::text, partner, ended_at is not null, off_tries from worker
+		where off_at <= $1 order by off_at, id limit 1 for update skip locked`, now).Scan(&off.Worker, &off.Partner,
+		&off.Left, &off.tries)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return off, false, nil
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, `update worker set off_at = $2, off_tries = off_tries + 1 where id = $1`, off.Worker,
+			now.Add(wait(off.tries)))
+	}
+	return off, true, err
+}
+
+// toldOff records that it was told, unless they were signed out again meanwhile.
+func toldOff(ctx context.Context, tx pgx.Tx, off Off) error {
+	_, err := tx.Exec(ctx, `update worker set off_at = null where id = $1 and off_tries = $2`, off.Worker, off.tries+1)
+	return err
 }
 
 func endWorker(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
@@ -305,7 +330,8 @@ func insertPasskey(ctx context.Context, tx pgx.Tx, worker string, credential, re
 }
 
 func usePasskey(ctx context.Context, tx pgx.Tx, credential, record []byte, now time.Time) error {
-	_, err := tx.Exec(ctx, `update passkey set record = $2, used_at = $3 where credential = $1`, credential, record, now)
+	_, err := tx.Exec(ctx, `update passkey set record = $2, used_at = $3 where credential = $1`, credential, record,
+		now)
 	return err
 }
 

@@ -10,7 +10,7 @@
 //     hour;
 //   - the first factor is added only with a code that somebody told by voice: a mailbox that was taken over adds none;
 //   - a worker who leaves, whose key is lost or whose mailbox is not theirs any more is signed out everywhere in the
-//     same transaction;
+//     same transaction, and the services that gave them a calendar are told until each has taken it;
 //   - no name, address, number, token or secret stands here in clear, nor in an error or a log.
 //
 // Who may add workers, and to which partner, is decided by rules.go; how pages ask for all this by the gateway.
@@ -45,6 +45,14 @@ type Letter struct {
 	At                time.Time
 }
 
+// Off is a worker who was signed out everywhere: what they were given to read by is read no more.
+type Off struct {
+	Worker, Partner string
+	// Left: they work there no more; else they come back, with other keys or another address.
+	Left  bool
+	tries int
+}
+
 // Config is what this package needs; all of it must be given, save Log.
 type Config struct {
 	Pool  *pgxpool.Pool
@@ -54,7 +62,9 @@ type Config struct {
 	URL string
 	// Mail hands a letter over. An error has it tried again.
 	Mail func(ctx context.Context, letter Letter) error
-	Log  *slog.Logger
+	// SignedOff tells whoever gave a worker something to read by. An error has it told again.
+	SignedOff func(ctx context.Context, off Off) error
+	Log       *slog.Logger
 }
 
 // Workers are the workers of all partners. Any number of replicas may run.
@@ -68,9 +78,9 @@ type Workers struct {
 
 // New checks the configuration.
 func New(cfg Config) (*Workers, error) {
-	if cfg.Pool == nil || cfg.Clock == nil || cfg.Vault == nil || cfg.Mail == nil {
-		return nil, errors.New("preparing the sign-in of workers: a database, a clock, a vault and a way to mail " +
-			"must be given")
+	if cfg.Pool == nil || cfg.Clock == nil || cfg.Vault == nil || cfg.Mail == nil || cfg.SignedOff == nil {
+		return nil, errors.New("preparing the sign-in of workers: a database, a clock, a vault, a way to mail and " +
+			"one to tell who was signed out must be given")
 	}
 	at, err := url.Parse(cfg.URL)
 	if err != nil || at.Host == "" {
