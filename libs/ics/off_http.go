@@ -22,9 +22,15 @@ type Off struct {
 	Left bool `json:"left"`
 }
 
-// SignedOff ends the calendar of whom the body names, and has the service do what else follows; nil: nothing. Only by
+// Hear adds OffPath to mux.
+func (c Calendars) Hear(mux *httpx.Mux, by principal.Principal, also func(tx *flow.Tx, p principal.Principal,
+	left bool) error) {
+	mux.Handle("POST "+OffPath, c.signedOff(by, also))
+}
+
+// signedOff ends the calendar of whom the body names, and has the service do what else follows; nil: nothing. Only by
 // may say so; to anybody else there is nothing under this path. Said twice, it is as said once.
-func (c Calendars) SignedOff(by principal.Principal, also func(tx *flow.Tx, p principal.Principal,
+func (c Calendars) signedOff(by principal.Principal, also func(tx *flow.Tx, p principal.Principal,
 	left bool) error) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who, err := principal.Need(r.Context())

@@ -5,7 +5,6 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
-	"footbridge/libs/ics"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -24,8 +23,8 @@ type api struct {
 // pool. The mux must have put a principal into the context (principal.Require).
 func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool) error {
 	a := api{Service: s, flow: f, pool: pool}
-	mux.Handle("POST "+ics.OffPath, a.calendars().SignedOff(principal.Principal{Role: string(schemas.ServiceItself),
-		Subject: schemas.Gateway}, a.callerLeft))
+	a.calendars().Hear(mux, principal.Principal{Role: string(schemas.ServiceItself), Subject: schemas.Gateway},
+		a.callerLeft)
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"POST /api/journeys/{id}/help":         a.help(schemas.HelpAboutJourney),
 		"POST /api/offers/{id}/help":           a.help(schemas.HelpAboutOffer),

@@ -14,7 +14,6 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
-	"footbridge/libs/ics"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -37,7 +36,7 @@ type api struct {
 // pool. The mux must have put a principal into the context (principal.Require).
 func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) error {
 	a := api{Service: s, flow: f, pool: pool, clock: c}
-	mux.Handle("POST "+ics.OffPath, a.calendars().SignedOff(theGateway, nil))
+	a.calendars().Hear(mux, theGateway, nil)
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/offers":                           a.list,
 		"GET /api/offers/{id}":                      a.show,

@@ -50,7 +50,7 @@ func TestOneBadRowStopsOnlyItselfInEveryLoop(t *testing.T) {
 		sealed[name] = journey
 		comer(name+"-again", "L"+name, name, "1991-04-01")
 		if _, err := s.db.Admin().Exec(t.Context(), `update intake.contact_card set look_at = 'epoch'
-			where person = $1::uuid`, person); err != nil {
+			, hours_read = false where person = $1::uuid`, person); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,6 +92,9 @@ func TestOneBadRowStopsOnlyItselfInEveryLoop(t *testing.T) {
 		"possible-doubles":  said(pairs["Sage1"], schemas.DischargeCorrected, schemas.FlagPossibleDouble),
 		"birthdays":         said(aged["Bay"], schemas.DischargeCorrected, `"age":36`),
 		"contact-questions": said(sealed["Dale"], schemas.PreferencesChanged, `"questions":["phone"]`),
+		"hours-of-old-cards": func() bool {
+			return p.count(t, `select count(*) from intake.contact_card where not hours_read`) == 1
+		},
 		"content": func() bool {
 			return p.count(t, `select count(*) from intake.message m join intake.visit v on v.id = m.visit
 				where v.number = 'O2' and m.raw is not null`) == 0

@@ -50,7 +50,8 @@ func TestTheHoursInWhichThePersonMayBeRungAreToldOnEveryJourney(t *testing.T) {
 	expectHours("recorded, and the same again", one, 18, 20, 1)
 	merge := func(path, confirm string) {
 		t.Helper()
-		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+path, `{"other":"`+a+`","reason":"compared"`+confirm+`}`)
+		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+path, `{"other":"`+a+`","reason":"compared"`+confirm+
+			`}`)
 	}
 	merge("/merge", "")
 	expectHours("merged, and not confirmed", two, 0, 0, 0)
@@ -63,4 +64,47 @@ func TestTheHoursInWhichThePersonMayBeRungAreToldOnEveryJourney(t *testing.T) {
 	expectHours("a journey that begins later", three, 18, 20, 1)
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+three+"/contact", `{"channels":[`+phone+`}]}`)
 	expectHours("taken back", three, 0, 0, 2)
+}
+
+// A card that was written before its hours stood beside it is opened once, and every open journey told; one
+// without hours is told of to nobody.
+func TestTheHoursOfACardWrittenBeforeAreToldOnce(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	one, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	two, _ := p.discharge(t, "V2", "L1", "1990-04-01")
+	none, _ := p.discharge(t, "V3", "L3", "1991-04-01")
+	record := func(journey, hours string) {
+		t.Helper()
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/contact",
+			`{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true`+hours+`}]}`)
+	}
+	p.run(t, p.clock.Now(), p.readHours)
+	record(one, `,"fromHour":18,"toHour":20`)
+	record(none, ``)
+	before := func(times int) {
+		t.Helper()
+		for _, journey := range []string{one, two} {
+			if got, told := p.hoursOn(t, journey); got.FromHour != 18 || got.ToHour != 20 || told != times {
+				t.Errorf("told %v, %d times; want %d", got, told, times)
+			}
+		}
+	}
+	before(1)
+	if _, err := p.site.db.Admin().Exec(t.Context(), `update intake.contact_card set hours_read = false, ring_from = 0,
+		ring_until = 0`); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		p.run(t, p.clock.Now(), p.readHours)
+	}
+	if n := p.count(t, `select count(*) from intake.contact_card where not hours_read`); n != 0 {
+		t.Errorf("%d cards were not opened", n)
+	}
+	before(2)
+	if got, told := p.hoursOn(t, none); told != 0 {
+		t.Errorf("where none were named: %v, %d times", got, told)
+	}
+	record(one, `,"fromHour":18,"toHour":20`)
+	before(2)
 }

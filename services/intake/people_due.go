@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 	"footbridge/services/intake/record"
 )
@@ -21,6 +22,7 @@ func (s *Service) peopleDue() []flow.Due {
 		{Name: "consent-expiring", Every: time.Minute, Limit: 100, Run: s.remindOfConsents},
 		{Name: "consents-over", Every: 10 * time.Second, Limit: 100, Run: s.lapseConsents},
 		{Name: "contact-questions", Every: 10 * time.Second, Limit: 50, Run: s.askAboutContact},
+		{Name: "hours-of-old-cards", Every: 10 * time.Second, Limit: 20, Run: s.readHours},
 		{Name: "possible-doubles", Every: 5 * time.Second, Limit: 50, Run: s.showDoubles},
 		{Name: "said-on-calls", Every: time.Second, Limit: 50, Run: s.applySaidOnCalls},
 		{Name: "birthdays", Every: time.Minute, Limit: 200, Run: s.reviewBirthdays},
@@ -82,6 +84,31 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 	}
 	return len(changed), job.end(tx)
 }
+
+// readHours opens cards that were written before their hours stood beside them, and tells the journeys of their person
+// in which hours they may be rung: once for each card, and no more when all were opened.
+func (s *Service) readHours(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	all, err := unreadHours(tx, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range all {
+		sub := subjectOf{Person: one.person}
+		if err := s.openSubject(&sub, one.wrapped, one.identity, one.card); err != nil {
+			return 0, err
+		}
+		if err := s.around(tx, itself, []string{one.person}, func(*transaction) (map[string][]record.Question, error) {
+			storeHours(tx, one, sub.card.Hours())
+			return nil, nil
+		}); err != nil {
+			return 0, err
+		}
+	}
+	return len(all), nil
+}
+
+// itself is this service where nobody asks.
+var itself = principal.Principal{Organisation: Name, Role: string(schemas.ServiceItself), Subject: Name}
 
 // showDoubles flags what may be about one person twice: open journeys of two records, and requests of somebody not
 // verified that another record may be about too. The flag goes where nothing is left for a human to say: by their word,

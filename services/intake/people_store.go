@@ -425,7 +425,8 @@ func storeCard(q queuer, sub *subjectOf, now time.Time) error {
 		excluded.confirmed,
 			no_safe_channel = excluded.no_safe_channel, needs = excluded.needs, changed_at = excluded.changed_at,
 			look_at = null,
-			must_not_know = excluded.must_not_know, ring_from = excluded.ring_from, ring_until = excluded.ring_until`,
+			must_not_know = excluded.must_not_know, ring_from = excluded.ring_from, ring_until = excluded.ring_until,
+			hours_read = true`,
 		sub.Person, sealed, sub.cardVersion+1, sub.card.Confirmed(), sub.card.NoSafeChannel, needs, now,
 		sub.card.Barred(), hours.FromHour, hours.ToHour)
 	return nil
@@ -1091,6 +1092,38 @@ func lockFed(tx *flow.Tx, limit int) (all []fedCard, err error) {
 		return err
 	})
 	return all, tx.Flush()
+}
+
+// oldCard is a card whose hours do not stand beside it yet.
+type oldCard struct {
+	person                  string
+	version                 int64
+	wrapped, identity, card []byte
+}
+
+// unreadHours reads such cards. Nothing is locked: who is loaded afterwards is, in the order of all others.
+func unreadHours(tx *flow.Tx, limit int) (all []oldCard, err error) {
+	tx.Queue(`select c.person::text, c.version, c.sealed, (select p.identity from person p where p.id = c.person),
+			(select k.wrapped from person_key k where k.person = c.person)
+		from contact_card c where not c.hours_read and c.person <> all($2::uuid[]) order by c.person limit $1`, limit,
+		tx.Postponed()).Query(func(rows pgx.Rows) error {
+		var one oldCard
+		_, err := pgx.ForEachRow(rows, []any{&one.person, &one.version, &one.card, &one.identity, &one.wrapped},
+			func() error {
+				tx.Attempt(one.person)
+				all = append(all, oldCard{one.person, one.version, slices.Clone(one.wrapped),
+					slices.Clone(one.identity), slices.Clone(one.card)})
+				return nil
+			})
+		return err
+	})
+	return all, tx.Flush()
+}
+
+// storeHours queues that the hours of a card stand beside it, unless it was written again meanwhile.
+func storeHours(q queuer, one oldCard, hours schemas.ContactHours) {
+	q.Queue(`update contact_card set hours_read = true, ring_from = $3, ring_until = $4
+		where person = $1 and version = $2 and not hours_read`, one.person, one.version, hours.FromHour, hours.ToHour)
 }
 
 // reviewAgain queues that cards are compared with what a message said of their persons.
