@@ -196,7 +196,8 @@ func (a api) handOn(tx *flow.Tx, p principal.Principal, until calendar.Day) (sho
 func (a api) callerLeft(tx *flow.Tx, p principal.Principal, left bool) error {
 	var row callerRow
 	var until calendar.Day
-	readCaller(tx, p, &row)
+	today := calendar.DayOf(tx.Now, a.zone)
+	readCaller(tx, p, today, &row)
 	lastCallOf(tx, p, &until)
 	if err := tx.Flush(); err != nil {
 		return fmt.Errorf("reading who has left: %w", err)
@@ -204,7 +205,7 @@ func (a api) callerLeft(tx *flow.Tx, p principal.Principal, left bool) error {
 	if !left || !row.Kept && until == 0 {
 		return nil
 	}
-	if _, err := a.handOn(tx, p, max(until, calendar.DayOf(tx.Now, a.zone)+furthest)); err != nil {
+	if _, err := a.handOn(tx, p, max(until, today+furthest)); err != nil {
 		return err
 	}
 	forgetCaller(tx, p)
