@@ -205,7 +205,10 @@ var stepKinds = []StepKind{
 			"whoever holds them."},
 	{Kind: "find-a-place", Words: "Find a place for a follow-up session: no organisation has one", Asks: true,
 		Until: "an offer has been prepared for another organisation",
-		Ends:  []Ending{consentTo(PurposeFollowUp, "Would they still like one?", navigators), closeJourney}},
+		Ends:  []Ending{consentTo(PurposeFollowUp, "Would they still like one?", navigators), closeJourney},
+		Done: doneBy(navigators, "There is none: record how they were told so, and what happens next",
+			append([]Asked{{Name: "told", Words: "How were they told that no organisation has a place for now?"}},
+				nextByHand...)...)},
 	{Kind: "tell-the-person", Words: "Tell the person what has changed", Asks: true,
 		Done: doneBy(liaison, "Record how they were told", Asked{Name: "told", Words: "How were they told?"})},
 	{Kind: "ring-the-partner", Words: "Ring the organisation now: the person is not to be contacted, and somebody is " +

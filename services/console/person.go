@@ -58,7 +58,9 @@ var (
 // personSteps are kinds of steps that are not told by whether they ask the person something.
 var personSteps = map[string]forPerson{
 	"arrange-follow-up": isArranged, "tell-the-partner": isArranged, "partner-answers": isArranged,
-	"find-a-place": isArranged, "late-follow-up": isArranged, "may-know": isArranged, "answer-the-partner": isArranged,
+	"find-a-place": {"Somebody is in touch with you", "No organisation has a place for you yet. Somebody looks for one, " +
+		"and agrees with you on what there is meanwhile.", true},
+	"late-follow-up": isArranged, "may-know": isArranged, "answer-the-partner": isArranged,
 	"partner-arranges": {"Somebody agrees on a time with you",
 		"The organisation that has a place for you agrees on a time with you.", true},
 	"session": {"You meet somebody, as agreed", "You meet, at the time that was agreed.", true},

@@ -43,7 +43,8 @@ func (s *Service) deletionsDue(_ context.Context, tx *flow.Tx, limit int) (int, 
 	return len(found), w.commit(tx)
 }
 
-// exhaustedAgain looks again at those for whom no partner was left, since a partner has changed.
+// exhaustedAgain looks again at those for whom no partner was left: a partner has changed, a new week has brought
+// places, or what stood against a partner has ended.
 func (s *Service) exhaustedAgain(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var journeys []string
 	exhaustedToLookAt(tx, tx.Now, limit, tx.Postponed(), func(journey string) {
@@ -57,6 +58,7 @@ func (s *Service) exhaustedAgain(_ context.Context, tx *flow.Tx, limit int) (int
 	records := store.Load(tx, journeys)
 	now := *s
 	loadPartners(tx, false, &now.partners)
+	countWeek(tx, monday(s.writes(tx.Now).today()), &now.partners)
 	loadLive(tx, &now.live)
 	if err := tx.Flush(); err != nil {
 		return 0, err

@@ -174,6 +174,9 @@ func (w *writes) decide(r *record) {
 	if c.Raise != nil {
 		w.raise(r, c.Raise)
 	}
+	if r.Status == Exhausted {
+		r.lookAt(nextLook(&r.State, wanted, r.Past, w.partners, w.Moment))
+	}
 	if c.Exhausted {
 		r.emit(schemas.OfferExhausted,
 			schemas.OfferExhaustedData{LastDay: windowFor(wanted, r.Past, w.today()).Last.String()})

@@ -3,6 +3,7 @@ package followup
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"footbridge/libs/calendar"
 )
@@ -67,13 +68,51 @@ func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.
 }
 
 // tried says whether an offer of the past means that its partner is not asked again: it gave an answer, or none, since
-// the journey last went on. One that had no place, or could not be told, is asked again once it has changed.
+// the journey last went on. One that had no place is asked again in another week, and so it is once it has changed, as
+// is one that could not be told.
 func (k *JourneyState) tried(o Offer, p Partner, w Moment) bool {
 	answered := slices.Contains([]string{stateDeclined, statePassedOn, stateHandedBack}, o.State)
-	if !answered && (o.Because != becauseNotDelivered || p.ChangedAt.After(o.EndedAt)) {
+	if !answered && (o.Because != becauseNotDelivered || p.ChangedAt.After(o.EndedAt) || p.hasAnotherWeek(o, w)) {
 		return false
 	}
 	return k.sinceNow(o, w)
+}
+
+// hasAnotherWeek says whether a week has begun since an offer ended for which its partner, whose places are bounded,
+// had none.
+func (p Partner) hasAnotherWeek(o Offer, w Moment) bool {
+	return o.PlacedAt.IsZero() && (p.Weekly > 0 || p.AtMost > 0) &&
+		monday(w.today()) > monday(calendar.DayOf(o.EndedAt, w.Zone))
+}
+
+// nextLook is when time alone may bring a partner to somebody for whom none was left: the first of the days on which a
+// new week begins, or something ends that stands against a partner, and on which one fits then. It is the zero time
+// where there is no such day.
+func nextLook(k *JourneyState, wanted Desired, past []Offer, partners []Partner, w Moment) (at time.Time) {
+	last := windowFor(wanted, past, w.today()).Last - daysForNext
+	for _, p := range partners {
+		for _, day := range p.changes(monday(w.today())+7, last) {
+			then := w
+			then.Now = day.At(0, 0, w.Zone)
+			if day > w.today() && (at.IsZero() || then.Now.Before(at)) &&
+				k.against(p, past, then, windowFor(wanted, past, day).Last-daysForNext) == "" {
+				at = then.Now
+			}
+		}
+	}
+	return at
+}
+
+// changes are the days on which time alone may change whether a partner may be asked, besides others that are known.
+func (p Partner) changes(others ...calendar.Day) []calendar.Day {
+	days := append(others, p.PausedUntil+1)
+	if p.Agreement != nil {
+		days = append(days, p.Agreement.First)
+	}
+	for _, s := range p.Away {
+		days = append(days, s.Last+1)
+	}
+	return days
 }
 
 // sinceNow says whether an offer was about the visit that stands, since the journey last went on.

@@ -17,6 +17,15 @@ type record struct {
 	Status Status
 	Open   *Offer
 	Past   []Offer // those that have ended, in the order in which they were raised
+	// LookAt is when it is looked at again, since no partner was left; nil where it is not.
+	LookAt *time.Time
+}
+
+// lookAt has it looked at again at a time, or before where that was said already; the zero time is never.
+func (r *record) lookAt(at time.Time) {
+	if !at.IsZero() && (r.LookAt == nil || at.Before(*r.LookAt)) {
+		r.LookAt = &at
+	}
 }
 
 var store = flow.Store[JourneyState, record]{
@@ -26,9 +35,10 @@ var store = flow.Store[JourneyState, record]{
 		flow.Col("organisation", "text", func(r *record) string { return r.State.Sender }),
 		flow.Col("person", "text", func(r *record) string { return r.State.Person }),
 		flow.Col("status", "text", func(r *record) string { return string(r.Status) }),
+		flow.Col("look_at", "timestamptz", func(r *record) *time.Time { return r.LookAt }),
 	},
-	Select: "s.status",
-	Into:   func(r *record) []any { return []any{&r.Status} },
+	Select: "s.status, s.look_at",
+	Into:   func(r *record) []any { return []any{&r.Status, &r.LookAt} },
 	Read:   loadOffers,
 }
 

@@ -128,7 +128,7 @@ func (w *writes) mayEnd(r *record, s Step, said schemas.StepDone, by principal.P
 // takeWord keeps what somebody's word changes in what is known.
 func (w *writes) takeWord(r *record, s Step, said schemas.StepDone) {
 	switch s.Kind {
-	case stepTellPerson:
+	case stepTellPerson, stepFindPlace:
 		for _, change := range r.JourneyState.changes() {
 			r.JourneyState.ToldUpTo = max(r.JourneyState.ToldUpTo, change.At)
 		}

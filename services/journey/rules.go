@@ -301,7 +301,8 @@ var rules = []rule{
 		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When) }, perRaising},
 
 	{stepFindPlace, func(s situation) bool { return !s.quiet && s.exhausted() && !s.followUp.is(false) }, navigator,
-		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) }, perVisit},
+		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) },
+		func(s situation) string { return fmt.Sprintf("%s/none-%d", perVisit(s), s.Exhausted.At) }},
 
 	{stepBridgeGap, func(s situation) bool { return !s.quiet && s.Gap.At > 0 && !s.bridged() }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Gap.When, s.Contact.When) }, perVisit},

@@ -750,3 +750,41 @@ func TestAPersonIsAskedFromWhenTheySaidNoToOnePartner(t *testing.T) {
 		t.Errorf("who said no on %v is to be asked by %v", s.at, step.DueAt)
 	}
 }
+
+// TestWhenEveryOrganisationWasAskedANavigatorSaysWhatHappensNext: nobody ends the search for a place without having told
+// the person so, nor without what happens next, by whom and by when. Once a place was found and lost again, somebody
+// looks for one again.
+func TestWhenEveryOrganisationWasAskedANavigatorSaysWhatHappensNext(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.discharge()
+	consented(s)
+	s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})
+	tell(t, r, s.events)
+	step, w := theStep(t, r, stepFindPlace), at(3)
+	next := &schemas.StepNext{Kind: "weekly-visit", Owner: teamLiaison, DueAt: w.now.Add(24 * time.Hour)}
+	for name, said := range map[string]schemas.StepDone{"next": {Told: "phone"}, "told": {Next: next}} {
+		if status, says := refusal(t, w.done(r, step.ID, said, ofRole(schemas.Navigator))); status != 422 ||
+			!strings.Contains(says, name) {
+			t.Errorf("without %s: %d %s", name, status, says)
+		}
+	}
+	if err := w.done(r, step.ID, schemas.StepDone{Told: "phone", Next: next},
+		ofRole(schemas.Navigator)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"weekly-visit team:liaison Wed 4 12:00"}
+	if got := openStepsOf(r, time.UTC); !slices.Equal(got, want) {
+		t.Errorf("after it there are %v, not %v: the person has been told once", got, want)
+	}
+	from := len(s.events)
+	s.offer(false)
+	s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "no-place"})
+	s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})
+	tell(t, r, s.events[from:])
+	theStep(t, r, "weekly-visit")
+	theStep(t, r, stepTellPerson)
+	if again := theStep(t, r, stepFindPlace); again.ID == step.ID {
+		t.Error("the step that was done stands again")
+	}
+}
