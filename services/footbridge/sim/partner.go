@@ -128,7 +128,7 @@ func (p *partner) takes(ctx context.Context) error {
 			return nil
 		}
 		for _, item := range feed.Items {
-			p.log.write(line{At: p.now, Kind: "received", By: "partner:" + p.ID, About: p.Way, Data: item})
+			p.log.write(line{At: p.now, Kind: "received", By: "partner:" + p.ID, About: string(p.Way), Data: item})
 		}
 	}
 }

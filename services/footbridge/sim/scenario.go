@@ -48,9 +48,8 @@ type Partner struct {
 	To   int `yaml:"to"`
 	// Areas are those it serves.
 	Areas []string `yaml:"areas"`
-	// Way is how it is told, and answers: feed, stream, webhook, mail, or telephone: a navigator
-	// rings.
-	Way string `yaml:"way"`
+	// Way is how it is told, and answers: feed, or telephone: a navigator rings.
+	Way way `yaml:"way"`
 	// Weekly is how many new people it takes on a week; 0 is no bound.
 	Weekly int `yaml:"weekly"`
 	// Of a hundred offers it accepts so many, declines so many, and does not answer the rest.
@@ -115,8 +114,19 @@ func (s *Scenario) read(text []byte) error {
 	return decoder.Decode(s)
 }
 
-// ways are those in which a partner is told and answers.
-var ways = []string{"telephone", "feed", "stream", "webhook", "mail"}
+// ways are those in which a partner of the simulation is told, and answers.
+var ways = []way{"telephone", "feed"}
+
+// way is how a partner is told, and answers.
+type way string
+
+// UnmarshalYAML refuses a way that is not simulated, with its line: of such a partner nothing would be read.
+func (w *way) UnmarshalYAML(node *yaml.Node) error {
+	if *w = way(node.Value); !slices.Contains(ways, *w) {
+		return fmt.Errorf("line %d: the way %q is not simulated yet; name one of %v", node.Line, node.Value, ways)
+	}
+	return nil
+}
 
 func (s *Scenario) check() (err error) {
 	if s.zone, err = calendar.ZoneOr(nil); err != nil {

@@ -92,13 +92,17 @@ func TestAScenarioSaysWhatIsWrongWithIt(t *testing.T) {
 	t.Parallel()
 	const x = "partners: [{id: x, name: X, way: "
 	for text, want := range map[string]string{
-		x + "pigeon}]": "its way is one of",
+		x + "pigeon}]":                                          "line 1: the way \"pigeon\" is not simulated",
+		"name: x\n\n" + x + "webhook}]":                         "line 3: the way \"webhook\" is not simulated",
+		x + "stream}]":                                          "line 1: the way \"stream\" is not simulated",
+		x + "mail}]":                                            "line 1: the way \"mail\" is not simulated",
+		"partners: [{id: x, name: X}]":                          "its way is one of",
 		"partners: [{id: X Y, name: X, way: feed}]":             "lower-case words",
 		x + "feed, accepts: 80, declines: 30}]":                 "of a hundred",
 		x + "feed, holidays: [{from: 2026-02-30}]}]":            "2026-02-30",
 		"teams: [{name: 'team:x', from: 9, to: 8, minutes: 5}]": "hours from and to",
-		"starts: soon": "starts",
-		"nights: 3":    "nights",
+		"starts: soon":                                          "starts",
+		"nights: 3":                                             "nights",
 	} {
 		file := filepath.Join(t.TempDir(), "scenario.yaml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
