@@ -153,9 +153,11 @@ var stepKinds = []StepKind{
 			navigators), closeJourney},
 		Done: doneBy(navigators, "Record what was decided",
 			append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
-	{Kind: "arrange-follow-up", Words: "Find an organisation for the follow-up session",
+	{Kind: "arrange-follow-up", Words: "Find an organisation for the follow-up session; ask the person again where " +
+		"a place was given up since they were not reached", Asks: true,
 		Until: "an offer has been prepared for one",
-		Ends:  []Ending{closeJourney}},
+		Ends: []Ending{consentTo(PurposeFollowUp, "They were reached: would they still like one?", navigators),
+			closeJourney}},
 	{Kind: "tell-the-partner", Words: "Nobody outside has been told yet: find out why, and tell an organisation",
 		Until: "the offer has gone out to its organisation",
 		Ends: []Ending{ofOffer("accept", navigators, "They said yes on the telephone"),

@@ -788,3 +788,27 @@ func TestWhenEveryOrganisationWasAskedANavigatorSaysWhatHappensNext(t *testing.T
 		t.Error("the step that was done stands again")
 	}
 }
+
+// TestWhoWasNotReachedWhileTheirPlaceWasKeptIsAskedAgain: no offer is prepared before they answer, so whoever holds the
+// step can record what they say, and that they were tried in vain.
+func TestWhoWasNotReachedWhileTheirPlaceWasKeptIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.taken(true)
+	s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "not-reached"})
+	tell(t, r, s.events)
+	step := theStep(t, r, stepArrange)
+	kind, _ := kindOf(step)
+	actions := kind.Actions(schemas.Navigator, r.JourneyState.about(step))
+	for _, way := range []string{"/consent", "/no-answer", "/close"} {
+		if !slices.ContainsFunc(actions, func(a schemas.Action) bool { return strings.HasSuffix(a.Path, way) }) {
+			t.Errorf("a navigator cannot send %s about it: %v", way, actions)
+		}
+	}
+	from := len(s.events)
+	s.consent(false, schemas.PurposeFollowUp)
+	tell(t, r, s.events[from:])
+	if slices.ContainsFunc(openOnes(r.Steps), func(s Step) bool { return s.Kind == stepArrange }) {
+		t.Error("their no leaves it open")
+	}
+}

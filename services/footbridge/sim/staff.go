@@ -224,6 +224,8 @@ func (t *team) preferred(s step, f *followed, reached bool) []string {
 		return t.ringsPartner(s, f)
 	case s.Kind == "what-next", s.Kind == "find-a-place" && f.session != nil && !*f.session:
 		return []string{"/close"}
+	case s.Kind == "find-a-place" && f.kinds[s.Kind] > 1: // they still want one: agreed with them
+		return []string{"/done"}
 	}
 	return []string{"/consent", "/facts", "/contact", "/acknowledge", "/answered", "/asked", "/assessment",
 		"/first-contact", "/question", "/release", "/confirm-deletion", "/outcome", "/done", "/place"}
