@@ -57,7 +57,9 @@ var (
 
 // personSteps are kinds of steps that are not told by whether they ask the person something.
 var personSteps = map[string]forPerson{
-	"arrange-follow-up": isArranged, "tell-the-partner": isArranged, "partner-answers": isArranged,
+	"arrange-follow-up": {isArranged.Short, "Somebody is looking for an organisation that has a place for you. You need " +
+		"do nothing.", false},
+	"tell-the-partner": isArranged, "partner-answers": isArranged,
 	"find-a-place": {"Somebody is in touch with you", "No organisation has a place for you yet. Somebody looks for one, " +
 		"and agrees with you on what there is meanwhile.", true},
 	"late-follow-up": isArranged, "may-know": isArranged, "answer-the-partner": isArranged,
