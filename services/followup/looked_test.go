@@ -41,7 +41,8 @@ func TestTheEndOfAPauseOrAHolidayBringsAPartnerBack(t *testing.T) {
 	today := calendar.DayOf(now, london(t))
 	for name, change := range map[string]func(s *site, last calendar.Day){
 		"pause": func(s *site, last calendar.Day) {
-			s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/pause", fmt.Sprintf(`{"until":%q}`, last.String()), 200)
+			s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/pause", fmt.Sprintf(`{"until":%q}`, last.String()),
+				200)
 		},
 		"holiday": func(s *site, last calendar.Day) {
 			s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/holidays",
@@ -85,13 +86,15 @@ func TestWhenTimeAloneMayBringAPartner(t *testing.T) {
 		is   func(p *Partner)
 		want string
 	}{
-		"it had no place this week":  {full, func(p *Partner) { p.Weekly = 2 }, "2026-11-09"},
-		"it has no bound":            {full, func(*Partner) {}, ""},
-		"it could not be told":       {[]Offer{placed}, func(p *Partner) { p.Weekly = 2 }, ""},
-		"it said no":                 {[]Offer{ended(partnerA, stateDeclined, "22")}, func(p *Partner) { p.Weekly = 2 }, ""},
-		"it is paused":               {nil, func(p *Partner) { p.PausedUntil = today + 1 }, "2026-11-06"},
-		"its agreement begins later": {nil, func(p *Partner) { p.Agreement = &Span{today + 30, today + 90} }, "2026-12-04"},
-		"its agreement is over":      {nil, func(p *Partner) { p.Agreement = &Span{today - 30, today - 1} }, ""},
+		"it had no place this week": {full, func(p *Partner) { p.Weekly = 2 }, "2026-11-09"},
+		"it has no bound":           {full, func(*Partner) {}, ""},
+		"it could not be told":      {[]Offer{placed}, func(p *Partner) { p.Weekly = 2 }, ""},
+		"it said no": {[]Offer{ended(partnerA, stateDeclined, "22")}, func(p *Partner) { p.Weekly = 2 },
+			""},
+		"it is paused": {nil, func(p *Partner) { p.PausedUntil = today + 1 }, "2026-11-06"},
+		"its agreement begins later": {nil, func(p *Partner) { p.Agreement = &Span{today + 30, today + 90} },
+			"2026-12-04"},
+		"its agreement is over": {nil, func(p *Partner) { p.Agreement = &Span{today - 30, today - 1} }, ""},
 		"it has no place while it is paused": {full, func(p *Partner) { p.Weekly, p.PausedUntil = 2, today+9 },
 			"2026-11-14"},
 	} {

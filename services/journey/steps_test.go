@@ -751,9 +751,9 @@ func TestAPersonIsAskedFromWhenTheySaidNoToOnePartner(t *testing.T) {
 	}
 }
 
-// TestWhenEveryOrganisationWasAskedANavigatorSaysWhatHappensNext: nobody ends the search for a place without having told
-// the person so, nor without what happens next, by whom and by when. Once a place was found and lost again, somebody
-// looks for one again.
+// TestWhenEveryOrganisationWasAskedANavigatorSaysWhatHappensNext: nobody ends the search for a place without having
+// told the person so, nor without what happens next, by whom and by when. Once a place was found and lost again,
+// somebody looks for one again.
 func TestWhenEveryOrganisationWasAskedANavigatorSaysWhatHappensNext(t *testing.T) {
 	t.Parallel()
 	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
