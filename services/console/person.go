@@ -58,12 +58,10 @@ var (
 // personSteps are kinds of steps that are not told by whether they ask the person something.
 var personSteps = map[string]forPerson{
 	"arrange-follow-up": {isArranged.Short, "Somebody is looking for an organisation that has a place for you. You " +
-		"need " +
-		"do nothing.", false},
+		"need do nothing.", false},
 	"tell-the-partner": isArranged, "partner-answers": isArranged,
 	"find-a-place": {"Somebody is in touch with you", "No organisation has a place for you yet. Somebody looks for " +
-		"one, " +
-		"and agrees with you on what there is meanwhile.", true},
+		"one, and agrees with you on what there is meanwhile.", true},
 	"late-follow-up": isArranged, "may-know": isArranged, "answer-the-partner": isArranged,
 	"partner-arranges": {"Somebody agrees on a time with you",
 		"The organisation that has a place for you agrees on a time with you.", true},
@@ -118,8 +116,7 @@ var personState = map[string]string{
 	"open": "This is under way, and somebody holds the next step.",
 	"held": "This waits while somebody else looks after you. Your place is kept, and a day is set to look again.",
 	"closed": "This has come to its end. You can have it go on at any time: press the button below, or ask whoever " +
-		"gave " +
-		"you the code.",
+		"gave you the code.",
 }
 
 // holderName says who holds a step, to the person: a team by what it is, a partner by its name.
