@@ -34,10 +34,12 @@ type Kind struct {
 // Patterns shared by several kinds. A line holds no control character, lines may hold tabs and line breaks; both
 // keep out NUL, which PostgreSQL cannot store.
 const (
-	linePattern    = `^[^\x00-\x1f\x7f]+$`
-	linesPattern   = `^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$`
-	codePattern    = `^[a-z0-9]+(-[a-z0-9]+)*$`
-	idPattern      = `^[A-Za-z0-9][A-Za-z0-9._:-]*$`
+	linePattern  = `^[^\x00-\x1f\x7f]+$`
+	linesPattern = `^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$`
+	codePattern  = `^[a-z0-9]+(-[a-z0-9]+)*$`
+	idPattern    = `^[A-Za-z0-9][A-Za-z0-9._:-]*$`
+	// OwnerPattern is that of who owns a step.
+	OwnerPattern   = `^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`
 	partnerPattern = `^[A-Za-z0-9][A-Za-z0-9_-]*$` // one token of a NATS subject
 	fullPostcode   = `^[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}$`
 )
@@ -58,7 +60,7 @@ var kinds = compile(map[string]Kind{
 	"organisation": {Pattern: partnerPattern, MaxLength: 64, Do: "use the organisation's opaque id or its ODS code"},
 	"mark":         {Pattern: `^[A-Za-z0-9_-]{16}$`, MaxLength: 16, Do: "use the principal's mark"},
 	"version":      {Pattern: idPattern, MaxLength: 100, Do: "use the version's hash"},
-	"owner": {Pattern: `^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`, MaxLength: 100,
+	"owner": {Pattern: OwnerPattern, MaxLength: 100,
 		Do: "use kind:id, the kind being team, navigator, partner or service"},
 	"code": {Pattern: codePattern, MaxLength: 60, Do: "use lower-case words joined by hyphens"},
 	"coded": {Pattern: `^[A-Za-z0-9][A-Za-z0-9._/+-]*$`, MaxLength: 40,
@@ -136,6 +138,8 @@ var kinds = compile(map[string]Kind{
 		StateNotKept, StateCancelled, StateCompleted,
 		StateOver),
 	"referral-state": oneOf(NewsOffered, NewsInTouch, NewsNotWith, NewsKept, NewsCompleted, NewsWithheld),
+	"ledger-outcome": oneOf(OutcomeJoined, OutcomeRaised, OutcomeRaisedFlagged, OutcomeCorrected, OutcomeCancelled,
+		OutcomeIgnored, OutcomeDuplicate, OutcomeQuarantined, OutcomeRejected),
 	"nudge":          oneOf(NudgeAnswer, NudgeBook, NudgeOutcome, NudgeDeletion),
 	"offer-question": oneOf("hours", "access", "interpreter", "worker", "channel", "area", "anything-else"),
 	"offer-reply":    oneOf("yes", "no", "asked-the-person", "see-the-offer", "not-known"),

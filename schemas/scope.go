@@ -120,29 +120,3 @@ var fillers = []string{"access", "asdf", "because", "blah", "check", "checking",
 	"reasons", "required", "some", "stated",
 	"string", "tbc", "tbd", "test", "testing", "text", "the", "this", "to", "todo", "unknown", "value", "want", "work",
 	"xxx", "yes", "is", "an", "my", "for", "of"}
-
-// Query are the parameters that a route takes behind the question mark; no other is taken there, so that nothing about
-// anybody is in a URL. The FHIR routes look after theirs.
-func (r Route) Query() []string { return queries[r.Mux()] }
-
-var queries = map[string][]string{
-	"GET /api/messages":                    {"waiting", "outcome", "sender", "limit", "cursor"},
-	"GET /api/offers":                      {"limit", "cursor"},
-	"GET /api/timers":                      {"hours"},
-	"GET /api/calls.ics":                   {"token"},
-	"GET /api/sessions.ics":                {"token"},
-	"GET /api/calls":                       {"due", "all", "limit", "cursor"},
-	"GET /api/journeys":                    {"void", "state", "limit", "cursor"},
-	"GET /api/steps":                       {"mine", "taken", "since", "team", "due", "past", "limit", "cursor"},
-	"GET /api/people/{ref}/access":         {"limit", "cursor"},
-	"GET /api/facilities":                  {"placed", "limit", "cursor"},
-	"GET /api/services":                    {"limit", "cursor"},
-	"POST /api/referrals/list":             {"organisation"},
-	"POST /api/thresholds/what-if":         {"since"},
-	"GET /api/thresholds/turned":           {"service", "criterion"},
-	"GET /api/feed":                        {"after", "limit", "wait"},
-	"GET /api/referrals/feed":              {"after", "limit", "wait"},
-	"GET /api/stream":                      {"after"},
-	"GET /api/told":                        {"limit", "cursor"},
-	"GET /api/subscriptions/{id}/attempts": {"limit", "cursor"},
-}

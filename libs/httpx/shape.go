@@ -17,26 +17,21 @@ type Shape struct {
 	Also   map[int]string
 	// Media are the media types of body and answer, JSON where they are empty.
 	ReadsMedia, Media string
-	// Query are the parameters of the query beside limit and cursor of a list, each with its meaning.
-	Query []Parameter
 }
-
-// Parameter is one of the query.
-type Parameter struct{ Name, Meaning string }
 
 // None is no body.
 type None struct{}
 
 // ShapeOf is a route that reads a B and answers with an A.
-func ShapeOf[B, A any](status int, query ...Parameter) Shape {
-	return Shape{Reads: typeOf[B](), Answers: typeOf[A](), Status: status, Query: query}
+func ShapeOf[B, A any](status int) Shape {
+	return Shape{Reads: typeOf[B](), Answers: typeOf[A](), Status: status}
 }
 
 // Gives is a route that reads no body and answers 200 with an A.
-func Gives[A any](query ...Parameter) Shape { return ShapeOf[None, A](200, query...) }
+func Gives[A any]() Shape { return ShapeOf[None, A](200) }
 
 // Takes is a route that reads a B and answers 200 with an A.
-func Takes[B, A any](query ...Parameter) Shape { return ShapeOf[B, A](200, query...) }
+func Takes[B, A any]() Shape { return ShapeOf[B, A](200) }
 
 func typeOf[T any]() reflect.Type {
 	if t := reflect.TypeFor[T](); t != reflect.TypeFor[None]() {

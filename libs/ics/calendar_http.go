@@ -42,7 +42,7 @@ type Made struct {
 
 // Shape is what reading a calendar answers.
 func Shape() httpx.Shape {
-	shape := httpx.Gives[string](httpx.Parameter{Name: "token", Meaning: "The calendar's own, from its address."})
+	shape := httpx.Gives[string]()
 	shape.Media = "text/calendar"
 	return shape
 }

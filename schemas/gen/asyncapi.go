@@ -20,6 +20,7 @@ func asyncAPI() object {
 		{"name", schemas.PartnerSchemaType},
 		{"title", schemas.PartnerSchemaType.File()},
 		{"summary", "What a partner is told about an offer of its own, by the types listed in it."},
+		{"description", "Its page: docs/events/" + schemas.PartnerSchemaType.File() + ".md"},
 		{"contentType", "application/cloudevents+json"},
 		{"payload", object{
 			{"schemaFormat", "application/schema+json;version=draft-2020-12"},
@@ -86,6 +87,7 @@ func message(e schemas.Entry) object {
 		{"name", e.Type},
 		{"title", e.Type.File()},
 		{"summary", e.Meaning},
+		{"description", "With example and who sees it: docs/events/" + e.Type.File() + ".md"},
 		{"contentType", "application/cloudevents+json"},
 		{"payload", object{
 			{"schemaFormat", "application/schema+json;version=draft-2020-12"},

@@ -18,12 +18,13 @@ func eventsPage() []byte {
 		"identifies a person. Within a major version events only gain optional fields, and lists of values may grow: " +
 		"readers ignore names they do not know and expect values they do not know.\n\n" +
 		"The whole is described for tools in [asyncapi.json](../schemas/asyncapi.json), and the facts that events may " +
-		"carry in [facts.schema.json](../schemas/facts.schema.json).\n\n")
+		"carry in [facts.schema.json](../schemas/facts.schema.json). Each event has a page with its data, an example " +
+		"and who sees it; [one](events/partner.offer.v1.md) is about what partners get.\n\n")
 	b.WriteString("| event | from | to | meaning | see |\n|---|---|---|---|---|\n")
 	for _, e := range schemas.Registry() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | [example](../schemas/examples/%s.json), "+
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | [page](events/%s.md), [example](../schemas/examples/%s.json), "+
 			"[schema](../schemas/events/%s.schema.json) |\n",
-			e.Type.File(), e.By, subscribers(e), e.Meaning, e.Type.File(), e.Type.File())
+			e.Type.File(), e.By, subscribers(e), e.Meaning, e.Type.File(), e.Type.File(), e.Type.File())
 	}
 	b.WriteString("\nWhat comes from `outside` arrives at `POST /events` only. It carries the person's details and " +
 		"is never " +

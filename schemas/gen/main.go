@@ -1,8 +1,8 @@
 // Command gen writes what is published of the events from the one place that decides about them: the Go structs of
 // package schemas with their comments and tags, and its registry, routes and roles.
 //
-// It writes events/*.schema.json, facts.schema.json, partner.offer.v1.schema.json, asyncapi.json, docs/events.md and
-// docs/access.md, always the same bytes for the same source. What a release has promised is frozen in
+// It writes events/*.schema.json, facts.schema.json, partner.offer.v1.schema.json, asyncapi.json, docs/events.md,
+// docs/events/*.md and docs/access.md, always the same bytes for the same source. What a release has promised is frozen in
 // baseline/<release>/, and nothing is written when a schema would break it: that takes a new major version. gen
 // -release 0.2.0 freezes what is published now under that name, once.
 package main
@@ -107,6 +107,11 @@ func files(dir string) (map[string][]byte, error) {
 		if err := put(out, "events/"+e.Type.File()+".schema.json", schema); err != nil {
 			return nil, err
 		}
+		page, err := eventPage(dir, e, out["events/"+e.Type.File()+".schema.json"])
+		if err != nil {
+			return nil, err
+		}
+		out[pagePath(e.Type)] = page
 	}
 	facts, err := b.facts()
 	if err != nil {
@@ -118,7 +123,14 @@ func files(dir string) (map[string][]byte, error) {
 	}
 	err = errors.Join(put(out, "facts.schema.json", facts), put(out, "asyncapi.json", asyncAPI()),
 		put(out, schemas.PartnerSchemaType.File()+".schema.json", partner))
-	return out, errors.Join(err, keepsPromises(dir, out))
+	if err != nil {
+		return nil, err
+	}
+	if out[pagePath(schemas.PartnerSchemaType)], err = partnerPage(dir,
+		out[schemas.PartnerSchemaType.File()+".schema.json"]); err != nil {
+		return nil, err
+	}
+	return out, keepsPromises(dir, out)
 }
 
 func put(out map[string][]byte, name string, v object) error {

@@ -58,7 +58,8 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 2, 100, 500)
+	usual, most := schemas.Limits("GET /api/calls")
+	page, err := httpx.ParsePage(r.URL.Query(), 2, usual, most)
 	if err != nil {
 		return err
 	}

@@ -9,15 +9,13 @@ import (
 func Shapes() map[string]httpx.Shape {
 	asks := httpx.ShapeOf[helpAsked, helpShown](201)
 	return map[string]httpx.Shape{
-		"POST /api/journeys/{id}/help":     asks,
-		"POST /api/offers/{id}/help":       asks,
-		"POST /api/calls/{id}/help":        asks,
-		"GET /api/help/{id}":               httpx.Gives[helpShown](),
-		"POST /api/help/{id}/acknowledge":  httpx.Gives[helpShown](),
-		"POST /api/help/{id}/person-knows": httpx.Takes[knowsAsked, helpShown](),
-		"GET /api/calls": httpx.Gives[httpx.List[callShown]](
-			httpx.Parameter{Name: "due", Meaning: "A local day: calls that fall due on it or before; today."},
-			httpx.Parameter{Name: "all", Meaning: "true: those outside the caller's own hours too."}),
+		"POST /api/journeys/{id}/help":         asks,
+		"POST /api/offers/{id}/help":           asks,
+		"POST /api/calls/{id}/help":            asks,
+		"GET /api/help/{id}":                   httpx.Gives[helpShown](),
+		"POST /api/help/{id}/acknowledge":      httpx.Gives[helpShown](),
+		"POST /api/help/{id}/person-knows":     httpx.Takes[knowsAsked, helpShown](),
+		"GET /api/calls":                       httpx.Gives[httpx.List[callShown]](),
 		"GET /api/calls/{id}":                  httpx.Gives[callShown](),
 		"POST /api/calls/{id}/claim":           httpx.Gives[claimShown](),
 		"POST /api/calls/{id}/outcome":         httpx.Takes[outcomeAsked, outcomeShown](),
@@ -29,10 +27,9 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/callers/me/calendar":        httpx.ShapeOf[httpx.None, ics.Made](201),
 		"POST /api/callers/me/calendar/revoke": httpx.ShapeOf[httpx.None, httpx.None](204),
 		"GET /api/calls.ics":                   ics.Shape(),
-		"GET /api/timers": httpx.Gives[timersShown](
-			httpx.Parameter{Name: "hours", Meaning: "How many hours ahead; 24."}),
-		"POST /api/timers/spread": httpx.Takes[spreadAsked, spreadShown](),
-		"GET /api/rota":           httpx.Gives[rotaShown](),
-		"PUT /api/rota":           httpx.Takes[rotaAsked, rotaShown](),
+		"GET /api/timers":                      httpx.Gives[timersShown](),
+		"POST /api/timers/spread":              httpx.Takes[spreadAsked, spreadShown](),
+		"GET /api/rota":                        httpx.Gives[rotaShown](),
+		"PUT /api/rota":                        httpx.Takes[rotaAsked, rotaShown](),
 	}
 }

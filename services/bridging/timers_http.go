@@ -10,10 +10,8 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
-
-// furthestTimers is how many hours ahead timers are shown at most.
-const furthestTimers = 24 * 31
 
 // timers shows what will fire in the hours ahead (hours; 24), by kind and hour, and what is late.
 func (a api) timers(w http.ResponseWriter, r *http.Request) error {
@@ -21,10 +19,11 @@ func (a api) timers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	hours := 24
+	ahead := schemas.ParameterOf("GET /api/timers", "hours")
+	hours := ahead.Usual
 	if given := r.URL.Query().Get("hours"); given != "" {
-		if hours, err = strconv.Atoi(given); err != nil || hours < 1 || hours > furthestTimers {
-			return httpx.NewProblem(http.StatusBadRequest, "Hours ahead are 1 to %d.", furthestTimers)
+		if hours, err = strconv.Atoi(given); err != nil || hours < ahead.Min || hours > ahead.Max {
+			return httpx.NewProblem(http.StatusBadRequest, "Hours ahead are %d to %d.", ahead.Min, ahead.Max)
 		}
 	}
 	now := a.clock.Now()

@@ -136,12 +136,8 @@ func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, ta
 	return p, err
 }
 
-// Bounds of what is asked for at once, and for how long an empty answer may be waited with.
-const (
-	usualPage = 100
-	mostPage  = 500
-	mostWait  = 20 * time.Second
-)
+// streamPage is how many events a stream reads at once.
+const streamPage = 100
 
 // feed gives the next page of the asking partner's log. With wait=SECONDS an empty one is waited with, until something
 // comes.
@@ -160,7 +156,8 @@ func (a api) feedOf(w http.ResponseWriter, r *http.Request, who principal.Princi
 	if err != nil {
 		return err
 	}
-	limits, err := httpx.ParsePage(query, 1, usualPage, mostPage)
+	usual, most := schemas.Limits("GET /api/feed")
+	limits, err := httpx.ParsePage(query, 1, usual, most)
 	if err != nil {
 		return err
 	}
@@ -201,12 +198,13 @@ func waitOf(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
+	within := schemas.ParameterOf("GET /api/feed", "wait")
 	seconds, err := strconv.Atoi(text)
-	if err != nil || seconds < 0 {
+	if err != nil || seconds < within.Min {
 		return 0, httpx.NewProblem(http.StatusBadRequest, "Say for how many seconds an empty answer may be waited "+
-			"with (wait): a whole number up to %d.", int(mostWait.Seconds()))
+			"with (wait): a whole number up to %d.", within.Max)
 	}
-	return min(time.Duration(seconds)*time.Second, mostWait), nil
+	return time.Duration(min(seconds, within.Max)) * time.Second, nil
 }
 
 // partnerAsking is the partner that asks; nobody else has a log.
@@ -224,7 +222,8 @@ func (a api) told(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 500)
+	usual, most := schemas.Limits("GET /api/told")
+	page, err := httpx.ParsePage(r.URL.Query(), 1, usual, most)
 	if err != nil {
 		return err
 	}

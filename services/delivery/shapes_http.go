@@ -38,17 +38,13 @@ type referralsItem struct {
 
 // Shapes are what the routes read and answer.
 func Shapes() map[string]httpx.Shape {
-	after := httpx.Parameter{Name: "after",
-		Meaning: "The cursor after which to begin; left out, the first event that is kept."}
-	stream := httpx.Gives[envelope](after)
+	stream := httpx.Gives[envelope]()
 	stream.Media = "text/event-stream"
 	shown := httpx.Takes[nothing, subscriptionShown]()
 	ends := httpx.Gives[subscriptionShown]()
-	limit := httpx.Parameter{Name: "limit", Meaning: "How many events at most; 100, and 500 at most."}
-	wait := httpx.Parameter{Name: "wait", Meaning: "For how many seconds an empty page is waited with, at most 20."}
 	return map[string]httpx.Shape{
-		"GET /api/feed":                        httpx.Gives[partnersPage](after, limit, wait),
-		"GET /api/referrals/feed":              httpx.Gives[referralsPage](after, limit, wait),
+		"GET /api/feed":                        httpx.Gives[partnersPage](),
+		"GET /api/referrals/feed":              httpx.Gives[referralsPage](),
 		"GET /api/stream":                      stream,
 		"GET /api/subscriptions":               httpx.Gives[httpx.List[subscriptionShown]](),
 		"POST /api/subscriptions":              httpx.ShapeOf[subscriptionAsked, subscriptionShown](201),

@@ -374,7 +374,8 @@ func (a api) attempts(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return noSubscription()
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 500)
+	usual, most := schemas.Limits("GET /api/subscriptions/{id}/attempts")
+	page, err := httpx.ParsePage(r.URL.Query(), 1, usual, most)
 	if err != nil {
 		return err
 	}

@@ -298,7 +298,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 500)
+	usual, most := schemas.Limits("GET /api/offers")
+	page, err := httpx.ParsePage(r.URL.Query(), 2, usual, most)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,8 @@ func (s *Service) getFacilities(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 200)
+	usual, most := schemas.Limits("GET /api/facilities")
+	page, err := httpx.ParsePage(r.URL.Query(), 1, usual, most)
 	if err != nil {
 		return err
 	}

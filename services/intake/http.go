@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -85,13 +84,14 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 	if query.Get("waiting") == "true" {
 		return s.getWaiting(w, r, who)
 	}
-	page, err := httpx.ParsePage(query, 1, 50, 1000)
+	usual, most := schemas.Limits("GET /api/messages")
+	page, err := httpx.ParsePage(query, 1, usual, most)
 	if err != nil {
 		return err
 	}
 	filter := ledgerFilter{Outcome: query.Get("outcome")}
-	if filter.Outcome != "" && !slices.Contains(record.Outcomes, record.Outcome(filter.Outcome)) {
-		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", record.Outcomes)
+	if one := schemas.ParameterOf("GET /api/messages", "outcome"); filter.Outcome != "" && !one.Allows(filter.Outcome) {
+		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", one.Values)
 	}
 	if filter.Sender, err = s.senderShown(query.Get("sender")); err != nil {
 		return err
@@ -112,7 +112,8 @@ func (l *LedgerLine) explain() { l.Words, l.Can = wordsFor(l.Reason), remedies(*
 
 // getWaiting lists what waits for a human, by the time promised.
 func (s *Service) getWaiting(w http.ResponseWriter, r *http.Request, who principal.Principal) error {
-	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 1000)
+	usual, most := schemas.Limits("GET /api/messages")
+	page, err := httpx.ParsePage(r.URL.Query(), 2, usual, most)
 	if err != nil {
 		return err
 	}

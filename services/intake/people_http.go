@@ -759,7 +759,8 @@ func (s *Service) getAccess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 200)
+	usual, most := schemas.Limits("GET /api/people/{ref}/access")
+	page, err := httpx.ParsePage(r.URL.Query(), 1, usual, most)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,7 @@ func Shapes() map[string]httpx.Shape {
 	referral := httpx.ShapeOf[schemas.ReferralSubmittedData, referralAnswer](202)
 	referral.Filled = []string{"organisation", "referral", "route"}
 	referral.Or = reflect.TypeFor[received]() // to whoever asks for themselves
-	list := httpx.Takes[string, listAnswer](httpx.Parameter{Name: "organisation",
-		Meaning: "Whose list it is, of whoever keeps those of several."})
+	list := httpx.Takes[string, listAnswer]()
 	list.ReadsMedia = "text/csv"
 	page := httpx.Takes[schemas.OwnPageRecord, ownPageShown]()
 	page.Also = map[int]string{201: "Made: the code is told in this answer alone."}
@@ -24,16 +23,12 @@ func Shapes() map[string]httpx.Shape {
 	erase.Also = map[int]string{202: "Asked for; another person confirms that request."}
 	erase.Or = reflect.TypeFor[eraseAsked]()
 	return map[string]httpx.Shape{
-		"POST /events": events,
-		"GET /api/messages": httpx.Gives[httpx.List[LedgerLine]](
-			httpx.Parameter{Name: "outcome", Meaning: "Those with one outcome."},
-			httpx.Parameter{Name: "sender", Meaning: "Those of one sender."},
-			httpx.Parameter{Name: "waiting", Meaning: "true: what waits for a human, by the time promised."}),
-		"GET /api/messages/{id}":          httpx.Gives[messageShown](),
-		"POST /api/messages/{id}/release": httpx.Takes[releaseEdits, LedgerLine](),
-		"POST /api/messages/{id}/dismiss": httpx.Gives[LedgerLine](),
-		"GET /api/facilities": httpx.Gives[httpx.List[FacilityLine]](
-			httpx.Parameter{Name: "placed", Meaning: "true: those that were placed."}),
+		"POST /events":                           events,
+		"GET /api/messages":                      httpx.Gives[httpx.List[LedgerLine]](),
+		"GET /api/messages/{id}":                 httpx.Gives[messageShown](),
+		"POST /api/messages/{id}/release":        httpx.Takes[releaseEdits, LedgerLine](),
+		"POST /api/messages/{id}/dismiss":        httpx.Gives[LedgerLine](),
+		"GET /api/facilities":                    httpx.Gives[httpx.List[FacilityLine]](),
 		"POST /api/facilities/{id}/place":        httpx.Takes[placing, placedShown](),
 		"POST /api/facilities/{id}/unplace":      httpx.Takes[unplacing, placedShown](),
 		"POST /api/referrals":                    referral,

@@ -112,7 +112,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 500)
+	usual, most := schemas.Limits("GET /api/journeys")
+	page, err := httpx.ParsePage(r.URL.Query(), 2, usual, most)
 	if err != nil {
 		return err
 	}
@@ -120,9 +121,9 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	switch r.URL.Query().Get("state") {
-	case "":
-	case journeyClosed:
+	switch state := r.URL.Query().Get("state"); {
+	case state == "":
+	case schemas.ParameterOf("GET /api/journeys", "state").Allows(state):
 		return a.listClosed(w, r, p, after, page.Limit)
 	default:
 		return httpx.NewProblem(http.StatusBadRequest, "The state is not one to list by. Use state=closed, or leave "+

@@ -66,7 +66,7 @@ type Service struct {
 	zone   *time.Location
 }
 
-var ownerPattern = regexp.MustCompile(`^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var ownerPattern = regexp.MustCompile(schemas.OwnerPattern)
 
 // Check refuses owners that would leave a journey in the void at some hour.
 func (o Owners) Check() error {

@@ -8,9 +8,7 @@ import (
 // Shapes are what the routes read and answer.
 func Shapes() map[string]httpx.Shape {
 	return map[string]httpx.Shape{
-		"GET /api/journeys": httpx.Gives[httpx.List[journeyListed]](
-			httpx.Parameter{Name: "void", Meaning: "true: those in the void alone."},
-			httpx.Parameter{Name: "state", Meaning: "open (usual), held, or closed."}),
+		"GET /api/journeys":                     httpx.Gives[httpx.List[journeyListed]](),
 		"GET /api/journeys/{id}":                httpx.Gives[journeyShown](),
 		"POST /api/journeys/{id}/hold":          httpx.Takes[holdAsked, changedShown](),
 		"POST /api/journeys/{id}/release":       httpx.Takes[struct{}, changedShown](),
@@ -19,17 +17,11 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/assessment":    httpx.Takes[schemas.AssessmentRecord, changedShown](),
 		"POST /api/journeys/{id}/first-contact": httpx.Takes[schemas.FirstContactRecord, changedShown](),
 		"POST /api/journeys/{id}/retold":        httpx.Takes[schemas.RetoldRecord, changedShown](),
-		"GET /api/steps": httpx.Gives[httpx.List[stepListed]](
-			httpx.Parameter{Name: "mine", Meaning: "true: those of the caller's own teams."},
-			httpx.Parameter{Name: "taken", Meaning: "true: those that the caller has taken on, by name."},
-			httpx.Parameter{Name: "since", Meaning: "Those opened after a time, 200 at most: what is new."},
-			httpx.Parameter{Name: "team", Meaning: "Those of one owner, such as team:liaison."},
-			httpx.Parameter{Name: "due", Meaning: "Those promised by a local day, or before a time."},
-			httpx.Parameter{Name: "past", Meaning: "true: those past their time."}),
-		"GET /api/steps/{id}":              httpx.Gives[stepListed](),
-		"POST /api/steps/{id}/done":        httpx.Takes[schemas.StepDone, changedShown](),
-		"POST /api/steps/{id}/no-answer":   httpx.Takes[schemas.NoAnswerRecord, changedShown](),
-		"POST /api/steps/{id}/reassign":    httpx.Takes[schemas.StepOwner, changedShown](),
-		"POST /api/steps/{id}/acknowledge": httpx.Takes[schemas.StepOwner, changedShown](),
+		"GET /api/steps":                        httpx.Gives[httpx.List[stepListed]](),
+		"GET /api/steps/{id}":                   httpx.Gives[stepListed](),
+		"POST /api/steps/{id}/done":             httpx.Takes[schemas.StepDone, changedShown](),
+		"POST /api/steps/{id}/no-answer":        httpx.Takes[schemas.NoAnswerRecord, changedShown](),
+		"POST /api/steps/{id}/reassign":         httpx.Takes[schemas.StepOwner, changedShown](),
+		"POST /api/steps/{id}/acknowledge":      httpx.Takes[schemas.StepOwner, changedShown](),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"footbridge/libs/calendar"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // stepListed is one open step of a list, with what is open to the caller.
@@ -35,7 +36,8 @@ func (a api) listSteps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 200)
+	usual, most := schemas.Limits("GET /api/steps")
+	page, err := httpx.ParsePage(r.URL.Query(), 2, usual, most)
 	if err != nil {
 		return err
 	}

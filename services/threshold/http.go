@@ -147,7 +147,8 @@ func (a api) services(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 1, 100, 500)
+	usual, most := schemas.Limits("GET /api/services")
+	page, err := httpx.ParsePage(r.URL.Query(), 1, usual, most)
 	if err != nil {
 		return err
 	}

@@ -140,13 +140,12 @@ func parameters(route schemas.Route, shape httpx.Shape) []object {
 		all = append(all, object{"name": found[1], "in": "path", "required": true,
 			"description": pathMeaning(route, found[1]), "schema": pathSchema(route, found[1])})
 	}
-	if isList(shape) {
-		all = append(all, object{"$ref": "#/components/parameters/limit"},
-			object{"$ref": "#/components/parameters/cursor"})
-	}
-	for _, p := range shape.Query {
-		all = append(all, object{"name": p.Name, "in": "query", "description": p.Meaning,
-			"schema": object{"type": "string"}})
+	for _, p := range route.Parameters() {
+		one := object{"name": p.Name, "in": "query", "description": p.Meaning, "schema": querySchema(p)}
+		if p.Needed {
+			one["required"] = true
+		}
+		all = append(all, one)
 	}
 	if takesReason(route) {
 		all = append(all, object{"name": schemas.ReasonHeader, "in": "header",
@@ -161,6 +160,25 @@ func parameters(route schemas.Route, shape httpx.Shape) []object {
 		all = append(all, object{"$ref": "#/components/parameters/idempotencyKey"})
 	}
 	return all
+}
+
+// querySchema is what a parameter of the query takes.
+func querySchema(p schemas.Parameter) object {
+	s := object{"type": "string"}
+	switch p.Type {
+	case schemas.ParameterFlag:
+		s = object{"type": "boolean", "default": false}
+	case schemas.ParameterNumber:
+		s = object{"type": "integer", "default": p.Usual}
+	case schemas.ParameterDay:
+		s["format"] = "date"
+	case schemas.ParameterTime:
+		s["format"] = "date-time"
+	case schemas.ParameterDayOrTime:
+		s = object{"anyOf": []object{{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}}}
+	}
+	demand(s, p.Kind)
+	return s
 }
 
 func pathSchema(route schemas.Route, name string) object {
@@ -388,10 +406,12 @@ var refusalWords = map[string]struct{ name, words string }{
 	"403": {"NotAllowed", "Whoever asks may not, or has not stated why."},
 	"404": {"NotThere", "There is no such thing, or none that the caller may see: both are answered alike."},
 	"406": {"NotAcceptable", "The answer is not given in any media type that was asked for."},
-	"409": {"Conflict", "As things stand it cannot be done, or the Idempotency-Key came with another body; detail says " +
-		"which, and what to do."},
-	"410": {"Gone", "It was erased, and nothing can be read or recorded under this id any more; or the cursor does not " +
-		"fit the log, and begin says after which to begin again."},
+	"409": {"Conflict",
+		"As things stand it cannot be done, or the Idempotency-Key came with another body; detail says " +
+			"which, and what to do."},
+	"410": {"Gone",
+		"It was erased, and nothing can be read or recorded under this id any more; or the cursor does not " +
+			"fit the log, and begin says after which to begin again."},
 	"412": {"Changed", "It has changed since it was read (If-Match). Read it again."},
 	"413": {"TooLarge", "The body is larger than is taken."},
 	"415": {"NotTaken", "The body is of a media type that is not taken."},
@@ -408,10 +428,6 @@ var components = object{
 			"description": "For people who signed in."},
 	},
 	"parameters": object{
-		"limit": object{"name": "limit", "in": "query", "description": "How many items at most.",
-			"schema": object{"type": "integer", "minimum": 1}},
-		"cursor": object{"name": "cursor", "in": "query", "description": "next of the page before.",
-			"schema": object{"type": "string"}},
 		"idempotencyKey": object{"name": "Idempotency-Key", "in": "header",
 			"description": "Makes it safe to send the request again. Kept for seven days, for this caller and path.",
 			"schema":      object{"type": "string", "minLength": 1, "maxLength": 255}},

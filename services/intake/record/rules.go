@@ -16,20 +16,16 @@ type Outcome string
 
 // The outcomes (interfaces: messages).
 const (
-	Joined        Outcome = "joined"         // held with its visit, nothing raised by it yet
-	RaisedOutcome Outcome = "raised"         // this message completed what it took
-	RaisedFlagged Outcome = "raised-flagged" // raised, and a human is shown why
-	Corrected     Outcome = "corrected"      // changed what had been raised
-	Cancelled     Outcome = "cancelled"      // took a visit or its end back
-	Ignored       Outcome = "ignored"        // of no concern here
-	Duplicate     Outcome = "duplicate"      // a resend, answered as before
-	Quarantined   Outcome = "quarantined"    // kept, cannot be used yet: an owned step
-	Rejected      Outcome = "rejected"       // refused with AR or a 4xx
+	Joined        Outcome = schemas.OutcomeJoined        // held with its visit, nothing raised by it yet
+	RaisedOutcome Outcome = schemas.OutcomeRaised        // this message completed what it took
+	RaisedFlagged Outcome = schemas.OutcomeRaisedFlagged // raised, and a human is shown why
+	Corrected     Outcome = schemas.OutcomeCorrected     // changed what had been raised
+	Cancelled     Outcome = schemas.OutcomeCancelled     // took a visit or its end back
+	Ignored       Outcome = schemas.OutcomeIgnored       // of no concern here
+	Duplicate     Outcome = schemas.OutcomeDuplicate     // a resend, answered as before
+	Quarantined   Outcome = schemas.OutcomeQuarantined   // kept, cannot be used yet: an owned step
+	Rejected      Outcome = schemas.OutcomeRejected      // refused with AR or a 4xx
 )
-
-// Outcomes are all of them.
-var Outcomes = []Outcome{Joined, RaisedOutcome, RaisedFlagged, Corrected, Cancelled, Ignored, Duplicate, Quarantined,
-	Rejected}
 
 // Reasons in the ledger: codes, put into plain words where people read them.
 const (
