@@ -2,8 +2,8 @@
 // package schemas with their comments and tags, and its registry, routes and roles.
 //
 // It writes events/*.schema.json, facts.schema.json, partner.offer.v1.schema.json, asyncapi.json, docs/events.md,
-// docs/events/*.md and docs/access.md, always the same bytes for the same source. What a release has promised is frozen in
-// baseline/<release>/, and nothing is written when a schema would break it: that takes a new major version. gen
+// docs/events/*.md and docs/access.md, always the same bytes for the same source. What a release has promised is frozen
+// in baseline/<release>/, and nothing is written when a schema would break it: that takes a new major version. gen
 // -release 0.2.0 freezes what is published now under that name, once.
 package main
 
