@@ -75,11 +75,14 @@ func (e *explained) Queue(sql string, args ...any) *pgx.QueuedQuery {
 	return (&pgx.Batch{}).Queue(sql, args...)
 }
 
+// onPage is how many steps a page reads: 50, and whether there are more.
+const onPage = 51
+
 // blocksOf is how many shared blocks a page of the list touches.
 func blocksOf(t *testing.T, pool *pgxpool.Pool, p principal.Principal, f stepFilter) (blocks int) {
 	t.Helper()
 	var e explained
-	listSteps(&e, p, f, nil, 51, func(Step, *JourneyState) {})
+	listSteps(&e, p, f, nil, onPage, func(Step, *JourneyState) {})
 	for range 2 { // the first reads what the catalogue says
 		var text []byte
 		if err := pool.QueryRow(context.Background(), `explain (analyze, buffers, timing off, format json) `+e.sql,
@@ -102,7 +105,9 @@ func blocksOf(t *testing.T, pool *pgxpool.Pool, p principal.Principal, f stepFil
 }
 
 // TestTheWorkListTouchesAsMuchHoweverManyStepsAreOpen: a page of each narrowing with 100,000 open steps takes at most
-// 1.2 times the shared buffers that it takes with 1,000.
+// 1.2 times what it takes with 1,000, and a block for each step shown: the index by which its journey is found is one
+// level taller. An index by hash has no levels, costs a write for each change of a journey, and is taken or left as the
+// tables' sizes fall: with it, work depended on that.
 func TestTheWorkListTouchesAsMuchHoweverManyStepsAreOpen(t *testing.T) {
 	t.Parallel()
 	_, db, pool := started(t)
@@ -123,7 +128,7 @@ func TestTheWorkListTouchesAsMuchHoweverManyStepsAreOpen(t *testing.T) {
 	for name, filter := range lists {
 		many := blocksOf(t, pool, p, filter(100_000))
 		t.Logf("%s: %d blocks at 1,000, %d at 100,000", name, few[name], many)
-		if many*10 > few[name]*12 {
+		if many*10 > few[name]*12+onPage*10 {
 			t.Errorf("%s: %d blocks with 1,000 open steps, %d with 100,000", name, few[name], many)
 		}
 	}

@@ -6,6 +6,3 @@ update step s set taken_by = h.done_by from (select distinct on (step) step, don
     where h.step = s.id and s.state = 'open';
 create index step_taken on step (organisation, taken_by, due_at, id) where state = 'open' and taken_by <> '';
 create index step_opened on step (organisation, opened_at) where state = 'open';
--- A page of steps finds its journeys one by one: by hash that is one block each, where a tree takes one more each time it
--- grows.
-create index journey_found on journey using hash (id);
