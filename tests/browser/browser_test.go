@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -67,35 +66,22 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	t.Helper()
 	patient, cancel := context.WithTimeout(ctx, testkit.Patience)
 	defer cancel()
-	for _, step := range steps {
+	for i, step := range steps {
 		_, err := chromedp.Run(patient, whole(step))
 		if err == nil {
 			continue
 		}
 		shown, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
-		t.Fatalf("%v; the page is %s", err, shown)
+		t.Fatalf("step %d of %d: %v; the page is %s", i+1, len(steps), err, shown)
 	}
 }
 
 // press clicks, once the page stands still: styles that arrive move what is to be clicked, and the click goes beside
 // it.
 func press(sel string) chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(chromedp.WaitVisible(sel),
-		chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
-			tick := time.NewTicker(5 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				if state, err := chromedp.Evaluate[string](`document.readyState`)(ctx, page); err == nil &&
-					state == "complete" {
-					return nil
-				}
-				select { // a page that is just being left has no answer
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-tick.C:
-				}
-			}
-		}), chromedp.Click(sel))
+	return chromedp.Steps(visible(sel), chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
+		return until(ctx, page, `document.readyState === "complete"`)
+	}), chromedp.Click(sel))
 }
 
 // whole does something about a page again where it was exchanged for another just then: what had been found on it is
@@ -121,9 +107,9 @@ func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T
 // signIn chooses one of the people of a development system.
 func signIn(t *testing.T, ctx context.Context, at *site, who string) {
 	t.Helper()
-	do(t, ctx, chromedp.Navigate(at.URL+"/"), chromedp.WaitVisible(`form[action="/sign-in"]`),
+	do(t, ctx, visit(at.URL+"/"), visible(`form[action="/sign-in"]`),
 		press(`input[value="`+who+`"]`), press(`form[action="/sign-in"] button`),
-		chromedp.WaitVisible(`.nhsuk-header__account`))
+		visible(`.nhsuk-header__account`))
 }
 
 // picture keeps a screenshot of the whole page where pictures are asked for.
@@ -144,10 +130,10 @@ func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 		emulation.SetScriptExecutionDisabledParams{Value: true})
 	ok(t, err)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, press(`a[href="/steps/`+stepID+`"]`), chromedp.WaitVisible(`input[name="a1.how"]`),
+	do(t, ctx, press(`a[href="/steps/`+stepID+`"]`), visible(`input[name="a1.how"]`),
 		press(`input[name="a1.answers.0.state"][value="given"]`),
 		press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`), press(`button[name="checked"]`),
-		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		visible(`.nhsuk-notification-banner--success`))
 	page := read(t, ctx, chromedp.Text("main"))
 	if !strings.Contains(page, "It is recorded") || strings.Contains(page, "Ask the person what they would like") {
 		t.Errorf("the page says %q", page)
@@ -165,14 +151,14 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 	at, ctx := newSite(t, nil), open(t, start(t), 1280)
 	focused := chromedp.Evaluate[string](
 		`(document.activeElement.textContent || document.activeElement.value || "").trim()`)
-	do(t, ctx, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`form[action="/sign-in"]`),
+	do(t, ctx, visit(at.URL+"/sign-in"), visible(`form[action="/sign-in"]`),
 		chromedp.KeyEvent(kb.Tab))
 	if got := read(t, ctx, focused); got != "Skip to main content" {
 		t.Errorf("the first stop is %q", got)
 	}
 	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "),
-		chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.fb-list`),
-		chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#next`))
+		chromedp.KeyEvent(kb.Enter), visible(`.fb-list`),
+		visit(at.URL+"/steps/"+stepID), visible(`#next`))
 	to := func(words string) { // by the tabulator alone
 		t.Helper()
 		for range 40 {
@@ -189,9 +175,9 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 	to("spoken")
 	do(t, ctx, chromedp.KeyEvent(" "))
 	to("Record what they said")
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`button[name="checked"]`))
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), visible(`button[name="checked"]`))
 	to("Send it")
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), visible(`.nhsuk-notification-banner--success`))
 	if who := at.whoDid(stepID); who.Subject != "dev-liaison" &&
 		at.whoDid("8c4bba9e-7c82-48a1-8bbd-6fb23f09d447").Subject != "dev-liaison" {
 		t.Errorf("it was done by %v", who)
@@ -236,7 +222,7 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 				if page.who != "" {
 					signIn(t, ctx, at, page.who)
 				}
-				do(t, ctx, chromedp.Navigate(at.URL+page.path), chromedp.WaitVisible(`h1`))
+				do(t, ctx, visit(at.URL+page.path), visible(`h1`))
 				picture(t, ctx, strings.ReplaceAll(strings.TrimPrefix(t.Name(),
 					"TestEveryPageIsAccessibleAndFitsANarrowScreen/"), "/", "_"))
 				checkFit(t, ctx, width)

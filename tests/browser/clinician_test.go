@@ -14,12 +14,12 @@ func TestAClinicianRecordsWhoMayBeAskedWithoutScripts(t *testing.T) {
 	plain := open(t, browser, phone)
 	withoutScripts(t, plain)
 	signIn(t, plain, at, "clinician")
-	do(t, plain, chromedp.Navigate(at.URL+"/journeys/"+journeyID), chromedp.WaitVisible(`.fb-clinician`),
-		press(`.fb-clinician`), chromedp.WaitVisible(`[name="a1.mayConsent.whosePhone"]`),
+	do(t, plain, visit(at.URL+"/journeys/"+journeyID), visible(`.fb-clinician`),
+		press(`.fb-clinician`), visible(`[name="a1.mayConsent.whosePhone"]`),
 		press(`[name="a1.mayConsent.basis"][value="gillick"]`), chromedp.SendKeys(`[name="a1.mayConsent.whosePhone"]`,
-			"her own, after 4pm"), press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-error-summary`),
+			"her own, after 4pm"), press(`#a1 button`), visible(`.nhsuk-error-summary`),
 		chromedp.SendKeys(`[name="a1.mayConsent.mayKnow"]`, "her mother; not school"), press(`#a1 button`),
-		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		visible(`.nhsuk-notification-banner--success`))
 	sent := at.posted()
 	const want = `{"mayConsent":{"basis":"gillick","mayKnow":"her mother; not school","whosePhone":"her own, after 4pm"}}`
 	if len(sent) != 1 || sent[0].Body != want || sent[0].Who.Subject != "dev-clinician" {
@@ -28,10 +28,10 @@ func TestAClinicianRecordsWhoMayBeAskedWithoutScripts(t *testing.T) {
 	for name, width := range map[string]int64{"a screen": 1280, "a phone": phone} {
 		ctx := open(t, browser, width)
 		signIn(t, ctx, at, "clinician")
-		do(t, ctx, chromedp.Navigate(at.URL+"/journeys/"+journeyID+"/clinician"),
-			chromedp.WaitVisible(`[name="a1.mayConsent.whosePhone"]`))
+		do(t, ctx, visit(at.URL+"/journeys/"+journeyID+"/clinician"),
+			visible(`[name="a1.mayConsent.whosePhone"]`))
 		check(t, ctx, width, "clinician on "+name)
-		do(t, ctx, press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+		do(t, ctx, press(`#a1 button`), visible(`.nhsuk-error-summary`))
 		check(t, ctx, width, "clinician unfinished on "+name)
 	}
 }

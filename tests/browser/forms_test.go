@@ -60,7 +60,7 @@ func (c *counter) presses(what, until string) {
 	c.t.Helper()
 	c.counted.presses++
 	c.pages++
-	do(c.t, c.ctx, press(what), chromedp.WaitVisible(until))
+	do(c.t, c.ctx, press(what), visible(until))
 }
 
 // chooses presses something that stays on the page.
@@ -101,7 +101,7 @@ func TestANursesRequestTakesFewPresses(t *testing.T) {
 			withoutScripts(t, ctx)
 		}
 		signIn(t, ctx, at, "liaison")
-		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`))
+		do(t, ctx, visit(at.URL+"/refer"), visible(`#local`))
 		n, before := &counter{t: t, ctx: ctx, counted: counted{pages: 1}}, len(at.posted())
 		look := func(name string) {
 			if c.scripts {
@@ -114,7 +114,7 @@ func TestANursesRequestTakesFewPresses(t *testing.T) {
 		look("contact")
 		n.chooses(`#channel-1`)
 		if c.wrong {
-			do(t, ctx, press(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+			do(t, ctx, press(`#send`), visible(`.nhsuk-error-summary`))
 			look("contact-unfinished")
 			if got := read(t, ctx, chromedp.Text(`.nhsuk-error-summary__title`)); got != "There is a problem" {
 				t.Errorf("the summary is headed %q", got)
@@ -190,13 +190,13 @@ func typed(t *testing.T, ctx context.Context, id, keys string) {
 func TestSomebodyAsksForThemselvesWithTheKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	at, ctx := newSite(t, nil), open(t, start(t), phone)
-	do(t, ctx, chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`))
+	do(t, ctx, visit(at.URL+"/get-support"), visible(`#given`))
 	typed(t, ctx, "given", "Rowan")
 	typed(t, ctx, "under18-1", kb.ArrowDown)
 	typed(t, ctx, "channel-1", kb.ArrowDown)
 	typed(t, ctx, "place", "07700 900777")
 	typed(t, ctx, "send", kb.Enter)
-	do(t, ctx, chromedp.WaitVisible(`.nhsuk-panel`))
+	do(t, ctx, visible(`.nhsuk-panel`))
 	check(t, ctx, phone, "own-received on a phone")
 	sent := at.posted()
 	if len(sent) != 1 || sent[0].Who.Role != string(schemas.Guest) {
@@ -217,17 +217,17 @@ func TestSomebodyAsksForThemselvesWithoutScriptsAndCanLeaveAtOnePress(t *testing
 	browser, at := start(t), newSite(t, nil)
 	ctx := open(t, browser, phone)
 	withoutScripts(t, ctx)
-	do(t, ctx, chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`), press(`#send`),
-		chromedp.WaitVisible(`.nhsuk-error-summary`))
+	do(t, ctx, visit(at.URL+"/get-support"), visible(`#given`), press(`#send`),
+		visible(`.nhsuk-error-summary`))
 	do(t, ctx, chromedp.SendKeys(`#given`, "Rowan"), press(`#under18-2`), press(`#channel-1`),
 		chromedp.SendKeys(`#place`, "07700 900777"),
-		press(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
+		press(`#send`), visible(`.nhsuk-panel`))
 	if sent := at.posted(); len(sent) != 1 {
 		t.Fatalf("sent %+v", sent)
 	}
 	scripted := open(t, browser, phone)
-	do(t, scripted, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`h1`),
-		chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`))
+	do(t, scripted, visit(at.URL+"/sign-in"), visible(`h1`),
+		visit(at.URL+"/get-support"), visible(`#given`))
 	read(t, scripted, chromedp.Evaluate[any](
 		`window.scrollTo(0, document.body.scrollHeight); document.querySelector("[data-leave]").href = "/no/such/page"; true`))
 	if top := read(t, scripted, chromedp.Evaluate[float64](
@@ -237,7 +237,7 @@ func TestSomebodyAsksForThemselvesWithoutScriptsAndCanLeaveAtOnePress(t *testing
 	picture(t, scripted, "own at its end on a phone")
 	pages := chromedp.Evaluate[int](`history.length`)
 	before := read(t, scripted, pages)
-	do(t, scripted, press(`[data-leave]`), chromedp.WaitNotPresent(`[data-leave]`), chromedp.WaitVisible(`h1`))
+	do(t, scripted, press(`[data-leave]`), absent(`[data-leave]`), visible(`h1`))
 	if after := read(t, scripted, pages); after != before {
 		t.Errorf("one step back from having left leads to the page that was left: %d pages, %d before", after, before)
 	}
@@ -250,21 +250,21 @@ func TestAMessageSetAsideIsReleasedWithoutScriptsAndByKeyboard(t *testing.T) {
 	plain := open(t, browser, phone)
 	withoutScripts(t, plain)
 	signIn(t, plain, at, "navigator")
-	do(t, plain, chromedp.Navigate(at.URL+"/messages"), chromedp.WaitVisible(`.fb-list`),
-		press(`a[href="/messages/`+heldID+`"]`), chromedp.WaitVisible(`#why`),
+	do(t, plain, visit(at.URL+"/messages"), visible(`.fb-list`),
+		press(`a[href="/messages/`+heldID+`"]`), visible(`#why`),
 		chromedp.SendKeys(`#why`, "to find the visit"), press(`form[action$="/who"] button`),
-		chromedp.WaitNotPresent(`#why`))
+		absent(`#why`))
 	if page := read(t, plain, chromedp.Text("main")); !strings.Contains(page, "Rowan Examplewood") {
 		t.Errorf("for a reason the page says %q", page)
 	}
-	do(t, plain, press(`form[action$="/release"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, plain, press(`form[action$="/release"] button`), visible(`.nhsuk-notification-banner--success`))
 	if sent := at.posted(); len(sent) != 1 || sent[0].Who.Subject != "dev-navigator" {
 		t.Errorf("sent %+v", sent)
 	}
 	other := newSite(t, nil)
 	ctx := open(t, browser, phone)
 	signIn(t, ctx, other, "navigator")
-	do(t, ctx, chromedp.Navigate(other.URL+"/messages/"+heldID), chromedp.WaitVisible(`#why`))
+	do(t, ctx, visit(other.URL+"/messages/"+heldID), visible(`#why`))
 	check(t, ctx, phone, "message on a phone")
 	focused := chromedp.Evaluate[string](
 		`document.activeElement.closest('form[action$="/release"]') ? document.activeElement.tagName : ""`)
@@ -274,6 +274,6 @@ func TestAMessageSetAsideIsReleasedWithoutScriptsAndByKeyboard(t *testing.T) {
 			break
 		}
 	}
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), visible(`.nhsuk-notification-banner--success`))
 	check(t, ctx, phone, "message released on a phone")
 }

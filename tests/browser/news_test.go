@@ -14,19 +14,19 @@ func TestNewStepsAreToldAndShownWhenThatIsPressed(t *testing.T) {
 	at, browser := newSite(t, nil), start(t)
 	ctx := open(t, browser, phone390)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, chromedp.Navigate(at.URL+"/steps?which=mine"), chromedp.WaitVisible(`.fb-news a`))
+	do(t, ctx, visit(at.URL+"/steps?which=mine"), visible(`.fb-news a`))
 	if got := read(t, ctx, chromedp.Text(`.fb-news a`)); got != "4 new steps: show" {
 		t.Errorf("it is told as %q", got)
 	}
 	check(t, ctx, phone390, "steps-new")
-	do(t, ctx, press(`.fb-news a`), chromedp.WaitVisible(`.fb-list`))
+	do(t, ctx, press(`.fb-news a`), visible(`.fb-list`))
 	if url := read(t, ctx, chromedp.Location()); url != at.URL+"/steps?which=mine" {
 		t.Errorf("it leads to %q", url)
 	}
 	plain := open(t, browser, 1280)
 	withoutScripts(t, plain)
 	signIn(t, plain, at, "liaison")
-	do(t, plain, chromedp.Navigate(at.URL+"/steps"), chromedp.WaitVisible(`.fb-list`))
+	do(t, plain, visit(at.URL+"/steps"), visible(`.fb-list`))
 	if page := read(t, plain, chromedp.Text("main")); !strings.Contains(page, "As it was at") ||
 		strings.Contains(page, "new steps") {
 		t.Errorf("without scripts the page says %q", page)

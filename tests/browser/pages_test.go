@@ -21,8 +21,8 @@ func TestPagesOfStepsCallsOffersAndPeopleAreAccessible(t *testing.T) {
 	for _, width := range []int64{1280, narrowPhone} {
 		see := func(ctx context.Context, name, path string, then ...chromedp.Action[chromedp.Void]) {
 			t.Helper()
-			do(t, ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(at.URL + path),
-				chromedp.WaitVisible(`h1`)}, then...)...)
+			do(t, ctx, append([]chromedp.Action[chromedp.Void]{visit(at.URL + path),
+				visible(`h1`)}, then...)...)
 			check(t, ctx, width, fmt.Sprintf("%s at %d", name, width))
 		}
 		as := func(who string) context.Context {
@@ -34,23 +34,23 @@ func TestPagesOfStepsCallsOffersAndPeopleAreAccessible(t *testing.T) {
 		see(nurse, "steps", "/steps")
 		see(nurse, "step of another", "/steps/8c4bba9e-7c82-48a1-8bbd-6fb23f09d449")
 		see(nurse, "step unfinished", "/steps/"+stepID, press(`#a1 button`),
-			chromedp.WaitVisible(`.nhsuk-error-summary`))
+			visible(`.nhsuk-error-summary`))
 		see(nurse, "who", "/journeys/"+journeyID+"/who")
 		see(nurse, "who shown", "/journeys/"+journeyID+"/who",
 			chromedp.SendKeys(`#why`, "to agree on a time with them"), press(`#send`),
-			chromedp.WaitVisible(`.fb-looks`))
+			visible(`.fb-looks`))
 		see(nurse, "help", "/journeys/"+journeyID, press(`.fb-help-now > form button`),
-			chromedp.WaitVisible(`.nhsuk-warning-callout`))
+			visible(`.nhsuk-warning-callout`))
 		doctor := as("treating")
 		see(doctor, "look", "/look")
 		see(doctor, "look shown", "/look", chromedp.SendKeys(`#number`, journeyID),
 			chromedp.SendKeys(`#why`, "they are on our ward tonight"), press(`#send`),
-			chromedp.WaitNotPresent(`#number`))
+			absent(`#number`))
 		caller := as("caller")
 		see(caller, "calls", "/calls")
 		see(caller, "call", "/calls/"+callID)
 		see(caller, "call ringing", "/calls/"+callID, press(`form button.nhsuk-button`),
-			chromedp.WaitVisible(`.fb-script`))
+			visible(`.fb-script`))
 		peer := as("partner-1")
 		see(peer, "offers", "/offers")
 		see(peer, "offer", "/offers/"+offerID)
@@ -68,22 +68,22 @@ func TestACallerMakesACallWithoutScripts(t *testing.T) {
 	ctx := open(t, browser, phone)
 	withoutScripts(t, ctx)
 	signIn(t, ctx, at, "caller")
-	do(t, ctx, press(`a[href="/calls/`+callID+`"]`), chromedp.WaitVisible(`#call`),
-		press(`input[value="ring"] + button`), chromedp.WaitVisible(`.fb-script`))
+	do(t, ctx, press(`a[href="/calls/`+callID+`"]`), visible(`#call`),
+		press(`input[value="ring"] + button`), visible(`.fb-script`))
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "07700 900123") {
 		t.Errorf("to whoever rings the page says %q", page)
 	}
-	do(t, ctx, press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+	do(t, ctx, press(`#a1 button`), visible(`.nhsuk-error-summary`))
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "07700 900123") {
 		t.Errorf("where something is left out the page says %q", page)
 	}
 	do(t, ctx, press(`input[name="a1.outcome"][value="reached"]`), press(`input[name="a1.answer"][value="same"]`),
-		press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-panel`))
+		press(`#a1 button`), visible(`.nhsuk-panel`))
 	if page := read(t, ctx, chromedp.Text("main")); strings.Contains(page, "07700") ||
 		!strings.Contains(page, "The next call is on") {
 		t.Errorf("afterwards the page says %q", page)
 	}
-	do(t, ctx, chromedp.Navigate(at.URL+"/calls/"+callID), chromedp.WaitVisible(`#call`))
+	do(t, ctx, visit(at.URL+"/calls/"+callID), visible(`#call`))
 	if page := read(t, ctx, chromedp.Text("main")); strings.Contains(page, "07700") {
 		t.Errorf("the same address shows %q", page)
 	}
@@ -111,13 +111,13 @@ func TestAPartnerTakesAnOfferOnByKeyboardAlone(t *testing.T) {
 		}
 		t.Fatalf("the keyboard does not come to %q", words)
 	}
-	do(t, ctx, chromedp.Navigate(at.URL+"/offers"), chromedp.WaitVisible(`.fb-list`))
+	do(t, ctx, visit(at.URL+"/offers"), visible(`.fb-list`))
 	to("Answer")
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#next`))
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), visible(`#next`))
 	to("Say yes: take them on")
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), visible(`.nhsuk-notification-banner--success`))
 	to("Show who the person is")
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#who + .fb-facts`))
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), visible(`#who + .fb-facts`))
 	check(t, ctx, narrowPhone, "offer taken on")
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "Rowan Examplewood") {
 		t.Errorf("the page says %q", page)
@@ -134,13 +134,13 @@ func TestGoingBackAfterAnErrorLeadsToTheForm(t *testing.T) {
 	browser, at := start(t), newSite(t, nil)
 	ctx := open(t, browser, phone)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#a1 button`), press(`#a1 button`),
-		chromedp.WaitVisible(`.nhsuk-error-summary`),
+	do(t, ctx, visit(at.URL+"/steps/"+stepID), visible(`#a1 button`), press(`#a1 button`),
+		visible(`.nhsuk-error-summary`),
 		press(`input[name="a1.answers.0.state"][value="given"]`), press(`input[name="a1.how"][value="spoken"]`),
 		press(`#a1 button`), press(`button[name="checked"]`),
-		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		visible(`.nhsuk-notification-banner--success`))
 	sent := len(at.posted())
-	do(t, ctx, chromedp.NavigateBack(), chromedp.WaitVisible(`#next`), chromedp.WaitNotPresent(`.nhsuk-error-summary`))
+	do(t, ctx, chromedp.NavigateBack(), visible(`#next`), absent(`.nhsuk-error-summary`))
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "This step is over") ||
 		len(at.posted()) != sent {
 		t.Errorf("going back shows %q, and %d more were sent", page, len(at.posted())-sent)

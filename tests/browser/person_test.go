@@ -37,12 +37,12 @@ func TestAPersonOpensTheirPageWithoutScriptsAndSaysNo(t *testing.T) {
 	browser, at := start(t), newSite(t, nil)
 	ctx := open(t, browser, phone)
 	withoutScripts(t, ctx)
-	do(t, ctx, chromedp.Navigate(at.URL+"/y"), chromedp.WaitVisible(`#code`), chromedp.SendKeys(`#code`, ownCode),
-		chromedp.SendKeys(`#word`, "red kettle"), press(`main form button`), chromedp.WaitVisible(`.nhsuk-error-summary`),
+	do(t, ctx, visit(at.URL+"/y"), visible(`#code`), chromedp.SendKeys(`#code`, ownCode),
+		chromedp.SendKeys(`#word`, "red kettle"), press(`main form button`), visible(`.nhsuk-error-summary`),
 		chromedp.SendKeys(`#code`, ownCode), chromedp.SendKeys(`#word`, ownWord), press(`main form button`),
-		chromedp.WaitVisible(`a[href="/y/more"]`), press(`a[href="/y/more"]`), chromedp.WaitVisible(`#more`),
-		press(`details:has(input[value="no"]) summary`), chromedp.WaitVisible(`#to-1`), press(`#to-2`),
-		press(`details:has(input[value="no"]) button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		visible(`a[href="/y/more"]`), press(`a[href="/y/more"]`), visible(`#more`),
+		press(`details:has(input[value="no"]) summary`), visible(`#to-1`), press(`#to-2`),
+		press(`details:has(input[value="no"]) button`), visible(`.nhsuk-notification-banner--success`))
 	sent := at.posted()
 	if len(sent) != 1 || !strings.Contains(sent[0].Body, `"state":"declined"`) || sent[0].Who.Subject != stepID ||
 		sent[0].Who.Role != string(schemas.Person) {
@@ -61,21 +61,21 @@ func TestThePersonsPagesAndWhatIsPrintedAreAccessible(t *testing.T) {
 	browser, at := start(t), newSite(t, nil)
 	for name, width := range map[string]int64{"a screen": 1280, "a phone": phone} {
 		ctx := open(t, browser, width)
-		do(t, ctx, chromedp.Navigate(at.URL+"/y"), chromedp.WaitVisible(`#code`))
+		do(t, ctx, visit(at.URL+"/y"), visible(`#code`))
 		check(t, ctx, width, "code on "+name)
 		do(t, ctx, chromedp.SendKeys(`#code`, "0000"), press(`main form button`),
-			chromedp.WaitVisible(`.nhsuk-error-summary`))
+			visible(`.nhsuk-error-summary`))
 		check(t, ctx, width, "wrong code on "+name)
-		do(t, ctx, chromedp.Navigate(at.URL+"/y"), chromedp.WaitVisible(`#code`), chromedp.SendKeys(`#code`, ownCode),
-			chromedp.SendKeys(`#word`, ownWord), press(`main form button`), chromedp.WaitVisible(`a[href="/y/more"]`))
+		do(t, ctx, visit(at.URL+"/y"), visible(`#code`), chromedp.SendKeys(`#code`, ownCode),
+			chromedp.SendKeys(`#word`, ownWord), press(`main form button`), visible(`a[href="/y/more"]`))
 		check(t, ctx, width, "person on "+name)
-		do(t, ctx, chromedp.Navigate(at.URL+"/y/more"), chromedp.WaitVisible(`#more`))
+		do(t, ctx, visit(at.URL+"/y/more"), visible(`#more`))
 		check(t, ctx, width, "person more on "+name)
 		signIn(t, ctx, at, "liaison")
-		do(t, ctx, chromedp.Navigate(at.URL+"/journeys/"+journeyID+"/paper"), chromedp.WaitVisible(`#paper`))
+		do(t, ctx, visit(at.URL+"/journeys/"+journeyID+"/paper"), visible(`#paper`))
 		check(t, ctx, width, "paper on "+name)
 		do(t, ctx, press(`#kind-1`), chromedp.SendKeys(`#number`, "01632 960001"), press(`#checked-1`),
-			press(`form:has(input[value="next"]) button`), chromedp.WaitVisible(`.fb-paper`))
+			press(`form:has(input[value="next"]) button`), visible(`.fb-paper`))
 		check(t, ctx, width, "letter on "+name)
 	}
 }

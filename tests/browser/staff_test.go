@@ -38,28 +38,28 @@ func TestStaffSignInByTheirProviderWithABrowser(t *testing.T) {
 			}
 		}
 		toProvider := `a[href^="/sign-in/with/made-up"]`
-		do(t, ctx, chromedp.Navigate("http://"+s.HTTP+"/journeys"), chromedp.WaitVisible(toProvider))
+		do(t, ctx, visit("http://"+s.HTTP+"/journeys"), visible(toProvider))
 		picture(t, ctx, "sign-in-with-provider")
-		do(t, ctx, press(toProvider), chromedp.WaitVisible(`input[value="stranger"]`), press(`input[value="stranger"]`),
-			press(`form button`), chromedp.WaitVisible(`a[href="/get-support"]`))
+		do(t, ctx, press(toProvider), visible(`input[value="stranger"]`), press(`input[value="stranger"]`),
+			press(`form button`), visible(`a[href="/get-support"]`))
 		words("main", "You cannot use Footbridge yet", "whoever started this system")
 		accessible("somebody who is nobody here")
 		picture(t, ctx, "sign-in-nobody")
-		do(t, ctx, chromedp.Navigate("http://"+s.HTTP+"/journeys"), press(toProvider),
-			chromedp.WaitVisible(`input[value="liaison-navigator"]`), press(`input[value="liaison-navigator"]`),
-			press(`form button`), chromedp.WaitVisible(`form[action="/sign-in/role"]`))
+		do(t, ctx, visit("http://"+s.HTTP+"/journeys"), press(toProvider),
+			visible(`input[value="liaison-navigator"]`), press(`input[value="liaison-navigator"]`),
+			press(`form button`), visible(`form[action="/sign-in/role"]`))
 		accessible("choosing who one is")
-		do(t, ctx, press(`form[action="/sign-in/role"] button`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+		do(t, ctx, press(`form[action="/sign-in/role"] button`), visible(`.nhsuk-error-summary`))
 		words("main", "Choose who you are here today")
 		accessible("choosing nobody")
 		do(t, ctx, press(`input[value="RXX navigator "]`), press(`form[action="/sign-in/role"] button`),
-			chromedp.WaitVisible(`.nhsuk-header__account`))
+			visible(`.nhsuk-header__account`))
 		words(".nhsuk-header__account", "navigator")
 		words("h1", "journeys")
-		do(t, ctx, press(`form[action="/sign-out"] button`), chromedp.WaitVisible(`a[href="/sign-in/leave/made-up"]`))
+		do(t, ctx, press(`form[action="/sign-out"] button`), visible(`a[href="/sign-in/leave/made-up"]`))
 		words("main", "You have signed out", "Sign out of the made-up provider too")
 		accessible("signed out here")
-		do(t, ctx, press(`a[href="/sign-in/leave/made-up"]`), chromedp.WaitVisible(toProvider))
+		do(t, ctx, press(`a[href="/sign-in/leave/made-up"]`), visible(toProvider))
 		words("h1", "Sign in")
 	}
 }

@@ -55,13 +55,13 @@ func TestTheWholeWayOfACharity(t *testing.T) {
 		} else {
 			c.entersByDigits(partner, way.worker, code)
 		}
-		do(t, partner, chromedp.Navigate(c.at+"/offers/"+offer))
+		do(t, partner, visit(c.at+"/offers/"+offer))
 		c.keeps(partner, offer, way.person, phone390, way.scripts)
 
-		do(t, navigator, chromedp.Navigate(c.at+"/partners/"+c.partner+"/workers"))
+		do(t, navigator, visit(c.at+"/partners/"+c.partner+"/workers"))
 		c.unfolds(navigator, `details:has(input[name="do"][value="end"])`)
 		do(t, navigator, press(`form:has(input[name="do"][value="end"]) button`),
-			chromedp.WaitNotPresent(`form:has(input[name="do"][value="end"])`))
+			absent(`form:has(input[name="do"][value="end"])`))
 		c.isOut(partner)
 	}
 }
@@ -69,17 +69,17 @@ func TestTheWholeWayOfACharity(t *testing.T) {
 // choose signs somebody of a development system in.
 func (c *charity) choose(ctx context.Context, who string) {
 	c.t.Helper()
-	do(c.t, ctx, chromedp.Navigate(c.at+"/sign-in"), press(`input[value="`+who+`"]`),
-		press(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
+	do(c.t, ctx, visit(c.at+"/sign-in"), press(`input[value="`+who+`"]`),
+		press(`form[action="/sign-in"] button`), visible(`.nhsuk-header__account`))
 }
 
 // addsPartner is what a navigator does to have a partner: its agreement is recorded, and where its mail goes.
 func (c *charity) addsPartner(ctx context.Context, mail string) {
 	c.t.Helper()
 	page := `/partners/` + c.partner
-	do(c.t, ctx, chromedp.Navigate(c.at+"/steps"), press(`a[href="/partners"]`),
-		chromedp.WaitVisible(`main a[href="`+page+`"]`))
-	do(c.t, ctx, press(`main a[href="`+page+`"]`), chromedp.WaitVisible(`#next`))
+	do(c.t, ctx, visit(c.at+"/steps"), press(`a[href="/partners"]`),
+		visible(`main a[href="`+page+`"]`))
+	do(c.t, ctx, press(`main a[href="`+page+`"]`), visible(`#next`))
 	values := map[string]string{"outwardName": "Northgate", "safeguarding": "01632 960001"}
 	for part, day := range map[string]time.Time{"from": time.Now().AddDate(0, 0, -1),
 		"until": time.Now().AddDate(1, 0, 0)} {
@@ -87,7 +87,7 @@ func (c *charity) addsPartner(ctx context.Context, mail string) {
 			strconv.Itoa(int(day.Month())), strconv.Itoa(day.Year())
 	}
 	c.fills(ctx, "/agreement", values)
-	do(c.t, ctx, chromedp.Navigate(c.at+page), chromedp.WaitVisible(`#next`))
+	do(c.t, ctx, visit(c.at+page), visible(`#next`))
 	c.fills(ctx, "/notice", map[string]string{"to": mail}, chosen("by", "email"))
 	if text := read(c.t, ctx, chromedp.Text("main")); !strings.Contains(text, mail) || !strings.Contains(text,
 		"In force") {
@@ -106,21 +106,21 @@ func (c *charity) fills(ctx context.Context, does string, values map[string]stri
 	for _, choice := range choices {
 		do(c.t, ctx, press(about+` `+choice))
 	}
-	do(c.t, ctx, press(about+` form button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(c.t, ctx, press(about+` form button`), visible(`.nhsuk-notification-banner--success`))
 }
 
 // goesLive is what two people decide: one says what it rests on, the other has read that and confirms it.
 func (c *charity) goesLive(first, second context.Context, version string) {
 	c.t.Helper()
-	do(c.t, first, chromedp.Navigate(c.at+"/going-live"), chromedp.WaitVisible(`#next`))
+	do(c.t, first, visit(c.at+"/going-live"), visible(`#next`))
 	c.fills(first, "/going-live", map[string]string{"safetyOfficer": "Dr Example, since 3 May", "hazardLog": version,
 		"dpia": "DPIA-12", "caldicott": "1 June, by the Guardian"})
 	const confirm = `form:has(input[type="hidden"][name$=".hazardLog"]) button`
 	if read(c.t, first, chromedp.Evaluate[bool](`!!document.querySelector('`+confirm+`')`)) {
 		c.t.Error("who asked may confirm")
 	}
-	do(c.t, second, chromedp.Navigate(c.at+"/going-live"), chromedp.WaitVisible(`#next`), press(confirm),
-		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(c.t, second, visit(c.at+"/going-live"), visible(`#next`), press(confirm),
+		visible(`.nhsuk-notification-banner--success`))
 	if text := read(c.t, second, chromedp.Text("main")); !strings.Contains(text, "Confirmed") ||
 		!strings.Contains(text, version) {
 		c.t.Errorf("confirmed, it is shown as %q", text)
@@ -149,7 +149,7 @@ func (c *charity) linkShown(to, link string) (found string) {
 		}
 		return errors.New("no mail with a new link was sent")
 	})
-	do(c.t, c.desk, chromedp.Navigate(c.at+"/outbox-mail"), chromedp.WaitVisible("h1"))
+	do(c.t, c.desk, visit(c.at+"/outbox-mail"), visible("h1"))
 	if shown := read(c.t, c.desk, chromedp.Text("main")); !strings.Contains(shown, found) {
 		c.t.Errorf("the mail is not shown in %q", shown)
 	}
@@ -163,9 +163,9 @@ func (c *charity) answers(ctx context.Context, desk, person string) {
 	if shown := read(c.t, c.desk, chromedp.Text("main")); strings.Contains(shown, person) {
 		c.t.Error("the mail names the person")
 	}
-	do(c.t, ctx, chromedp.Navigate(c.at+link), chromedp.WaitVisible(`#next`))
+	do(c.t, ctx, visit(c.at+link), visible(`#next`))
 	do(c.t, ctx, press(`a[href="?say=accept"]`), press(`form#next button`),
-		chromedp.WaitVisible(`input[value="undo"] ~ button`))
+		visible(`input[value="undo"] ~ button`))
 	if shown := read(c.t, ctx, chromedp.Text("body")); !strings.Contains(shown, "You said yes") ||
 		strings.Contains(shown, person) {
 		c.t.Errorf("what was answered is shown as %q", shown)
@@ -175,5 +175,5 @@ func (c *charity) answers(ctx context.Context, desk, person string) {
 // isOut looks that somebody who has left sees nothing any more.
 func (c *charity) isOut(ctx context.Context) {
 	c.t.Helper()
-	do(c.t, ctx, chromedp.Navigate(c.at+"/offers"), chromedp.WaitVisible(`a[href="/sign-in/worker"]`))
+	do(c.t, ctx, visit(c.at+"/offers"), visible(`a[href="/sign-in/worker"]`))
 }

@@ -140,24 +140,24 @@ func (c *charity) came() int {
 func (c *charity) asks(ctx context.Context, to string) {
 	c.t.Helper()
 	before := c.came()
-	do(c.t, ctx, chromedp.Navigate(c.at+"/sign-in/worker"), chromedp.WaitVisible(`#mail`),
+	do(c.t, ctx, visit(c.at+"/sign-in/worker"), visible(`#mail`),
 		chromedp.SetValue(`#mail`, to), press(`main form button`),
-		chromedp.WaitNotPresent(`#mail`))
+		absent(`#mail`))
 	link := ""
 	if c.mailbox == nil {
 		link = c.linkShown(to, `/sign-in/link/[0-9a-z]+`)
 	} else {
 		link = c.link(to, before)
 	}
-	do(c.t, ctx, chromedp.Navigate(c.at+link), press(`form[action="`+link+`"] button`), chromedp.WaitVisible(`#code`))
+	do(c.t, ctx, visit(c.at+link), press(`form[action="`+link+`"] button`), visible(`#code`))
 }
 
 // added adds a worker on the page that ctx has open as whoever may, and gives the code that is to be told to them.
 func (c *charity) added(ctx context.Context, name, to string) string {
 	c.t.Helper()
-	do(c.t, ctx, chromedp.Navigate(c.at+"/partners/"+c.partner+"/workers"), chromedp.WaitVisible(`#name`),
+	do(c.t, ctx, visit(c.at+"/partners/"+c.partner+"/workers"), visible(`#name`),
 		chromedp.SetValue(`#name`, name), chromedp.SetValue(`#mail`, to), chromedp.SetValue(`#phone`, "07700 900123"),
-		press(`form:has(#name) button`), chromedp.WaitVisible(`#told-code`))
+		press(`form:has(#name) button`), visible(`#told-code`))
 	return strings.TrimSpace(read(c.t, ctx, chromedp.Text(`#told-code`)))
 }
 
@@ -196,7 +196,7 @@ func days(t *testing.T) (working, saturday time.Time) {
 // unfolds opens a form that is folded, unless it is open.
 func (c *charity) unfolds(ctx context.Context, about string) {
 	c.t.Helper()
-	do(c.t, ctx, chromedp.WaitReady(about))
+	do(c.t, ctx, present(about))
 	if !read(c.t, ctx, chromedp.Evaluate[bool](`document.querySelector('`+about+`').open`)) {
 		do(c.t, ctx, press(about+` summary`))
 	}
@@ -220,7 +220,7 @@ const looked = `main:not(:has(input[name="do"][value="who"])), .nhsuk-error-summ
 // session is what a worker does with one offer: taken on, looked at who it is, booked in the person's hours, kept.
 func (c *charity) session(ctx context.Context, offer, name string, width int64, scripts bool) {
 	c.t.Helper()
-	do(c.t, ctx, chromedp.Navigate(c.at+"/offers"), press(`a[href="/offers/`+offer+`"]`), chromedp.WaitVisible(`#next`))
+	do(c.t, ctx, visit(c.at+"/offers"), press(`a[href="/offers/`+offer+`"]`), visible(`#next`))
 	main := func() string { c.t.Helper(); return read(c.t, ctx, chromedp.Text("main")) }
 	if text := main(); strings.Contains(text, name) || strings.Contains(text, "Show who the person is") {
 		c.t.Errorf("before it is taken on the page says %q", text)
@@ -230,7 +230,7 @@ func (c *charity) session(ctx context.Context, offer, name string, width int64, 
 	}
 	c.look(ctx, width, scripts)
 	do(c.t, ctx, press(`form:has(input[name="does"][value$="/accept"]) button`),
-		chromedp.WaitVisible(`input[name="do"][value="who"] + button`))
+		visible(`input[name="do"][value="who"] + button`))
 	c.keeps(ctx, offer, name, width, scripts)
 }
 
@@ -239,24 +239,24 @@ func (c *charity) keeps(ctx context.Context, offer, name string, width int64, sc
 	c.t.Helper()
 	page := c.at + "/offers/" + offer
 	main := func() string { c.t.Helper(); return read(c.t, ctx, chromedp.Text("main")) }
-	do(c.t, ctx, press(`input[name="do"][value="who"] + button`), chromedp.WaitReady(looked))
+	do(c.t, ctx, press(`input[name="do"][value="who"] + button`), present(looked))
 	system.Eventually(c.t, func() error { // the acceptance has to have come to where identity is kept
 		if strings.Contains(main(), name) {
 			return nil
 		}
-		do(c.t, ctx, chromedp.Navigate(page), press(`input[name="do"][value="who"] + button`), chromedp.WaitReady(looked))
+		do(c.t, ctx, visit(page), press(`input[name="do"][value="who"] + button`), present(looked))
 		return errors.New("who the person is is not shown")
 	})
 	c.look(ctx, width, scripts)
 	working, saturday := days(c.t)
-	do(c.t, ctx, chromedp.Navigate(page))
+	do(c.t, ctx, visit(page))
 	c.books(ctx, saturday)
-	do(c.t, ctx, chromedp.WaitVisible(`.nhsuk-error-summary`))
+	do(c.t, ctx, visible(`.nhsuk-error-summary`))
 	if text := main(); !strings.Contains(text, "did not say that they can meet at this time of the week") {
 		c.t.Errorf("outside the person's hours the page says %q", text)
 	}
 	c.books(ctx, working)
-	do(c.t, ctx, chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(c.t, ctx, visible(`.nhsuk-notification-banner--success`))
 	if text := main(); !strings.Contains(text, "A time has been agreed on") {
 		c.t.Errorf("once booked the page says %q", text)
 	}
@@ -264,10 +264,10 @@ func (c *charity) keeps(ctx context.Context, offer, name string, width int64, sc
 		time.Now().Add(-time.Hour), offer)
 	ok(c.t, err) // as if its day had come
 	about := `details:has(input[name="does"][value$="/outcome"])`
-	do(c.t, ctx, chromedp.Navigate(page))
+	do(c.t, ctx, visit(page))
 	c.unfolds(ctx, about)
 	do(c.t, ctx, press(about+` `+chosen("outcome", "kept")), press(about+` `+chosen("next", "nothing-more")),
-		press(about+` form button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		press(about+` form button`), visible(`.nhsuk-notification-banner--success`))
 	if text := main(); !strings.Contains(text, "Completed") {
 		c.t.Errorf("once kept the page says %q", text)
 	}
@@ -289,8 +289,8 @@ func TestAPartnersWorkersSignInAndKeepASession(t *testing.T) {
 	_, first := c.leaves("Examplewood", byDay)
 	_, second := c.leaves("Samplefield", byDay)
 	navigator := open(t, c.browser, 1280)
-	do(t, navigator, chromedp.Navigate(c.at+"/sign-in"), press(`input[value="navigator"]`),
-		press(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
+	do(t, navigator, visit(c.at+"/sign-in"), press(`input[value="navigator"]`),
+		press(`form[action="/sign-in"] button`), visible(`.nhsuk-header__account`))
 	code := c.added(navigator, "Robin Peer", "robin@northgate.example")
 	c.look(navigator, 1280, true)
 
@@ -318,29 +318,29 @@ func (c *charity) entersByPasskey(ctx context.Context, to, code string) {
 	c.asks(ctx, to)
 	c.look(ctx, phone390, true)
 	do(c.t, ctx, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`),
-		press(`form[data-passkey="create"] button`), chromedp.WaitVisible(`input[value="drop-passkey"] ~ button`))
+		press(`form[data-passkey="create"] button`), visible(`input[value="drop-passkey"] ~ button`))
 	c.look(ctx, phone390, true)
 	do(c.t, ctx, press(`.nhsuk-header__service-name`), press(`form[action="/sign-out"] button`),
-		chromedp.WaitVisible(`a[href="/sign-in/worker"]`))
+		visible(`a[href="/sign-in/worker"]`))
 	c.asks(ctx, to)
-	do(c.t, ctx, press(`form[data-passkey="get"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
+	do(c.t, ctx, press(`form[data-passkey="get"] button`), visible(`.nhsuk-header__account`))
 }
 
 // entersByDigits has a new worker add an authenticator, with the code that they were told, and sign in by it.
 func (c *charity) entersByDigits(ctx context.Context, to, code string) {
 	c.t.Helper()
 	c.asks(ctx, to)
-	do(c.t, ctx, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`), chromedp.WaitVisible(`code.fb-long`))
+	do(c.t, ctx, chromedp.SetValue(`#code`, code), press(`form:has(#code) button`), visible(`code.fb-long`))
 	secret := strings.TrimSpace(read(c.t, ctx, chromedp.Text(`code.fb-long`)))
 	digits, err := totp.GenerateCode(secret, time.Now().Add(-30*time.Second)) // the step before now
 	ok(c.t, err)
 	do(c.t, ctx, chromedp.SetValue(`#code`, digits), press(`form:has(#code) button`),
-		chromedp.WaitVisible(`input[value="drop-authenticator"] + button`))
+		visible(`input[value="drop-authenticator"] + button`))
 	c.asks(ctx, to)
 	digits, err = totp.GenerateCode(secret, time.Now().Add(30*time.Second)) // a later step
 	ok(c.t, err)
 	do(c.t, ctx, chromedp.SetValue(`#code`, digits), press(`form:has(#code) button`),
-		chromedp.WaitVisible(`.nhsuk-header__account`))
+		visible(`.nhsuk-header__account`))
 }
 
 // phone390 is the width that partners' pages are made for.
@@ -357,7 +357,7 @@ func (c *charity) nothingElse(ctx context.Context, offer string) {
 		"/partners/" + other, "/partners/" + other + "/workers", "/offers/" + other, "/api" + whole,
 		"/api" + whole + "/consent", "/api/offers/" + other, "/api/steps", "/api/messages",
 		"/api/partners/" + other + "/workers"} {
-		do(c.t, ctx, chromedp.Navigate(c.at+path), chromedp.WaitReady("body"))
+		do(c.t, ctx, visit(c.at+path), present("body"))
 		text := read(c.t, ctx, chromedp.Text("body"))
 		if !slices.ContainsFunc([]string{"not open to you", "could not find", "not found", "Page not found",
 			"There is no such", "not open to your role"}, func(s string) bool { return strings.Contains(text, s) }) ||
@@ -397,7 +397,7 @@ func TestAWithdrawalHalfAnHourBeforeASessionStopsIt(t *testing.T) {
 		t.Errorf("withdrawn, and who the person is is answered with %d %s", got.Status, got.Body)
 	}
 	system.Eventually(t, func() error {
-		do(t, ctx, chromedp.Navigate(c.at+"/offers/"+offer), chromedp.WaitVisible("h1"))
+		do(t, ctx, visit(c.at+"/offers/"+offer), visible("h1"))
 		text := read(t, ctx, chromedp.Text("main"))
 		if !strings.Contains(text, "Stop") || !strings.Contains(text, "no session, no call, no message") {
 			return fmt.Errorf("the page says %q", text)
@@ -405,7 +405,7 @@ func TestAWithdrawalHalfAnHourBeforeASessionStopsIt(t *testing.T) {
 		return nil
 	})
 	c.look(ctx, phone390, true)
-	do(t, ctx, chromedp.Navigate(c.at+"/offers"), chromedp.WaitVisible("h1"))
+	do(t, ctx, visit(c.at+"/offers"), visible("h1"))
 	if text := read(t, ctx, chromedp.Text("main")); !strings.Contains(text, "Do not be in touch with the person") {
 		t.Errorf("the list says %q", text)
 	}
@@ -433,5 +433,5 @@ func (c *charity) enters(ctx context.Context, to string) {
 	ok(c.t, json.Unmarshal(added.Body, &told))
 	c.asks(ctx, to)
 	do(c.t, ctx, chromedp.SetValue(`#code`, told.Code), press(`form:has(#code) button`),
-		chromedp.WaitVisible(`a[href="/offers"]`))
+		visible(`a[href="/offers"]`))
 }
