@@ -151,6 +151,9 @@ func reached(hearer string, t schemas.Type) string {
 		return value("{begunAt}")
 	case hearer == schemas.Threshold && slices.Contains(turns, t):
 		return value("{turnedAt}")
+	case hearer == schemas.Delivery && begins: // the stand reports no request by the person, who has nobody to be told
+		return state +
+			` and exists (select 1 from jsonb_each_text(s.known->'referrers') r where r.value::bigint >= ` + seq + `))`
 	case begins:
 		return state +
 			` and exists (select 1 from jsonb_each(s.known->'visits') v where (v.value->>'recorded')::bigint >= ` +
