@@ -48,7 +48,6 @@ type followed struct {
 	band            string         // where they stand, at the last look
 	events          map[schemas.Type]int
 	raised          int
-	stopped         bool
 	recorded        bool   // preferences and contact
 	next, nextOwner string // what comes next, at the last look
 }

@@ -26,7 +26,6 @@ type partner struct {
 	asked  map[string]bool      // offers of which who the person is was asked for
 	gone   bool                 // it has closed
 	stale  bool                 // something of its offers may have changed since it last looked
-	next   time.Time            // when something of its own is to be done
 }
 
 // offer is an offer as its partner sees it.
