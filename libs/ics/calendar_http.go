@@ -27,8 +27,7 @@ type Calendars struct {
 	Keep func(q flow.Queuer, p principal.Principal, hash string, until calendar.Day)
 	// Read queues what whoever has a token has from a day to another, both inclusive, where the token is still read on
 	// the first: nil once where the token is somebody's and there is nothing.
-	Read func(q flow.Queuer, p principal.Principal, hash string, from, until calendar.Day, now time.Time,
-		each func(*Entry))
+	Read func(q flow.Queuer, hash string, from, until calendar.Day, now time.Time, each func(*Entry))
 }
 
 // Made is the address of a calendar, shown once.
@@ -91,12 +90,11 @@ func (c Calendars) Give(w http.ResponseWriter, r *http.Request) error {
 	err := c.Flow.Do(r.Context(), func(tx *flow.Tx) error {
 		found, entries = false, nil
 		today := calendar.DayOf(tx.Now, c.Zone)
-		c.Read(tx, principal.Principal{}, Hash(r.URL.Query().Get("token")), today, today+Days, tx.Now,
-			func(e *Entry) {
-				if found = true; e != nil {
-					entries = append(entries, *e)
-				}
-			})
+		c.Read(tx, Hash(r.URL.Query().Get("token")), today, today+Days, tx.Now, func(e *Entry) {
+			if found = true; e != nil {
+				entries = append(entries, *e)
+			}
+		})
 		return tx.Flush()
 	})
 	switch {

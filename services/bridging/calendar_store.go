@@ -31,8 +31,7 @@ func saveCalendar(q flow.Queuer, p principal.Principal, hash string, until calen
 
 // calendarOf queues the calls of whoever has a token, from a day to another: open ones, and those that were cancelled.
 // It gives nil once where the token is somebody's, whatever they have.
-func calendarOf(q flow.Queuer, _ principal.Principal, hash string, from, until calendar.Day, now time.Time,
-	each func(*ics.Entry)) {
+func calendarOf(q flow.Queuer, hash string, from, until calendar.Day, now time.Time, each func(*ics.Entry)) {
 	q.Queue(`select coalesce(c.id::text, ''), coalesce(c.journey::text, ''), coalesce(c.sequence, 0),
 		coalesce(c.ended_at, c.scheduled_at, $4), coalesce(c.due_at, $4),
 			coalesce(c.minutes, 0), coalesce(c.state = 'cancelled', false)

@@ -32,8 +32,7 @@ func saveCalendar(q flow.Queuer, p principal.Principal, hash string, until calen
 // calendarOf queues the sessions of the partner whose worker has a token, from a day to another: those that are booked,
 // and those that were called off, by whoever or whatever. It gives nil once where the token is somebody's, whatever
 // there is. Without an agreement in force on the first day a token is nobody's.
-func calendarOf(q flow.Queuer, _ principal.Principal, hash string, from, until calendar.Day, now time.Time,
-	each func(*ics.Entry)) {
+func calendarOf(q flow.Queuer, hash string, from, until calendar.Day, now time.Time, each func(*ics.Entry)) {
 	q.Queue(`select coalesce(a.id::text, ''), coalesce(a.offer::text, ''), coalesce(a.ended_at, a.booked_at, $4),
 			coalesce(a.starts_at, $4), coalesce(a.minutes, 0), coalesce(a.state = 'cancelled', false)
 		from calendar k left join lateral (
