@@ -46,9 +46,15 @@ var providerRoutes = []schemas.Route{
 
 // forProviders answers only where people sign in by providers.
 func (g *Gateway) forProviders(h httpx.Handler) httpx.Handler {
+	return g.signingIn(g.config.Providers != nil, "Signing in by an identity provider is not set up here.", h)
+}
+
+// signingIn takes the requests of a way to sign in, where that is set up here: small, kept by nobody, and forms of this
+// site alone.
+func (g *Gateway) signingIn(setUp bool, otherwise string, h httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if g.config.Providers == nil || g.config.Sessions == nil {
-			return httpx.NewProblem(http.StatusNotFound, "Signing in by an identity provider is not set up here.")
+		if !setUp || g.config.Sessions == nil {
+			return httpx.NewProblem(http.StatusNotFound, otherwise)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, formBody)
 		w.Header().Set("Cache-Control", "no-store")

@@ -41,24 +41,7 @@ func (g *Gateway) pendingOf(r *http.Request) string {
 
 // forWorkers answers only where workers can sign in.
 func (g *Gateway) forWorkers(h httpx.Handler) httpx.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if g.config.Workers == nil || g.config.Sessions == nil {
-			return httpx.NewProblem(http.StatusNotFound, "Signing in of partners' workers is not set up here.")
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, formBody)
-		w.Header().Set("Cache-Control", "no-store")
-		if r.Method != http.MethodPost {
-			return h(w, r)
-		}
-		if err := g.crossing.Check(r); err != nil {
-			return otherSite.problem(err)
-		}
-		if err := r.ParseForm(); err != nil {
-			return httpx.NewProblem(http.StatusBadRequest,
-				"The form could not be read. Go back and send it again.").Because(err)
-		}
-		return h(w, r)
-	}
+	return g.signingIn(g.config.Workers != nil, "Signing in of partners' workers is not set up here.", h)
 }
 
 // knocked is what a sign-in page shows.
