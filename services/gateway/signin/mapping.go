@@ -275,8 +275,7 @@ func (m *Mapping) Decide(provider Provider, claims map[string]any) Decision {
 	d.LeftOut = slices.Compact(d.LeftOut)
 	for _, claim := range d.LeftOut {
 		d.Why = append(d.Why, fmt.Sprintf("the provider left claim %q out for being too long: have it send fewer "+
-			"groups, "+
-			"such as those given to this application alone", claim))
+			"groups, such as those given to this application alone", claim))
 	}
 	return d
 }

@@ -59,8 +59,7 @@ const (
 
 // algorithms are those that one side alone can sign by.
 var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256,
-	oidc.PS384,
-	oidc.PS512, oidc.EdDSA}
+	oidc.PS384, oidc.PS512, oidc.EdDSA}
 
 // Config is what this package needs. Mapping or File, URL, Client and Clock must be given.
 type Config struct {
@@ -195,8 +194,7 @@ func (s *SignIn) look(ctx context.Context) (amiss string) {
 	for _, p := range s.Mapping().Providers {
 		if _, err := s.described(ctx, p); err != nil && ctx.Err() == nil {
 			amiss = join(amiss, fmt.Sprintf("nobody can sign in with %s, which does not answer; it is tried again "+
-				"every "+
-				"%v", p.ID, lookAgain))
+				"every %v", p.ID, lookAgain))
 		}
 	}
 	return amiss
