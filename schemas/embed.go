@@ -7,7 +7,7 @@ import (
 
 // The published form, made by go generate and part of every binary.
 //
-//go:embed events examples facts.schema.json partner.offer.v1.schema.json asyncapi.json openapi.json
+//go:embed events examples facts.schema.json partner.offer.v1.schema.json referral.updated.v1.schema.json asyncapi.json openapi.json
 var published embed.FS
 
 // SchemaJSON returns the JSON Schema of an event of this type, envelope and data; nil for a type that is not known.
@@ -15,6 +15,9 @@ func SchemaJSON(t Type) []byte { return read("events/" + t.File() + ".schema.jso
 
 // PartnerSchemaJSON returns the JSON Schema of what partners are told, envelope and data.
 func PartnerSchemaJSON() []byte { return read(PartnerSchemaType.File() + ".schema.json") }
+
+// ReferralSchemaJSON returns the JSON Schema of what referrers are told, envelope and data.
+func ReferralSchemaJSON() []byte { return read(ReferralUpdated.File() + ".schema.json") }
 
 // ExampleJSON returns a synthetic event of this type; nil for a type that is not known.
 func ExampleJSON(t Type) []byte { return read("examples/" + t.File() + ".json") }

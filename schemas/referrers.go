@@ -17,6 +17,9 @@ const (
 	ReferralWithheld Type = "care.footbridge.referral.withheld.v1"
 )
 
+// ReferralSchema names the schema of ReferralNewsData in an event; it is published under the type of ReferralUpdated.
+const ReferralSchema = "urn:footbridge:schema:care.footbridge.referral.updated.v1"
+
 // ReferralNewsData is what a referrer is told.
 type ReferralNewsData struct {
 	// Id of the journey, as it was answered when support was asked for.

@@ -442,25 +442,27 @@ var routes = []Route{
 		"Lists what a partner was told, and when first, the newest in front; asking for it takes nothing."},
 	{"GET", "/api/stream", Delivery, []Role{Partner}, false,
 		"The same as server-sent events, with the same ids, resumed by Last-Event-ID."},
-	{"GET", "/api/subscriptions", Delivery, []Role{Partner}, false,
-		"Lists a partner's own endpoints, and how each stands."},
-	{"POST", "/api/subscriptions", Delivery, []Role{Partner}, false,
-		"Adds an endpoint (url, types, after): signed webhooks with the events of the partner's own log, once it has " +
+	{"GET", "/api/subscriptions", Delivery, []Role{Partner, System}, false,
+		"Lists the endpoints of the asking partner, or of the asking organisation that refers people, and how each " +
+			"stands."},
+	{"POST", "/api/subscriptions", Delivery, []Role{Partner, System}, false,
+		"Adds an endpoint (url, types, after): signed webhooks with the events of the partner's own log, or with what " +
+			"an organisation is told of those it referred, once it has " +
 			"said by the handshake that it wants them. The secret is shown in this answer alone."},
-	{"GET", "/api/subscriptions/{id}", Delivery, []Role{Partner}, false,
+	{"GET", "/api/subscriptions/{id}", Delivery, []Role{Partner, System}, false,
 		"Shows one endpoint."},
-	{"DELETE", "/api/subscriptions/{id}", Delivery, []Role{Partner}, false,
+	{"DELETE", "/api/subscriptions/{id}", Delivery, []Role{Partner, System}, false,
 		"Ends one for good."},
-	{"GET", "/api/subscriptions/{id}/attempts", Delivery, []Role{Partner}, false,
+	{"GET", "/api/subscriptions/{id}/attempts", Delivery, []Role{Partner, System}, false,
 		"Lists what was tried at an endpoint, the newest first: which event, when, and what was answered."},
-	{"POST", "/api/subscriptions/{id}/secret", Delivery, []Role{Partner}, false,
+	{"POST", "/api/subscriptions/{id}/secret", Delivery, []Role{Partner, System}, false,
 		"Gives an endpoint a new secret; the former one signs too for a day."},
-	{"POST", "/api/subscriptions/{id}/state", Delivery, []Role{Partner}, false,
+	{"POST", "/api/subscriptions/{id}/state", Delivery, []Role{Partner, System}, false,
 		"Pauses an endpoint (on: false), or has it go on; what came meanwhile was kept."},
-	{"POST", "/api/subscriptions/{id}/again", Delivery, []Role{Partner}, false,
+	{"POST", "/api/subscriptions/{id}/again", Delivery, []Role{Partner, System}, false,
 		"Sends again what did not come through, or with all=true everything: one event (event), since a time " +
 			"(since), or after a cursor (after)."},
-	{"POST", "/api/subscriptions/{id}/test", Delivery, []Role{Partner}, false,
+	{"POST", "/api/subscriptions/{id}/test", Delivery, []Role{Partner, System}, false,
 		"Sends a test to an endpoint, about nobody."},
 
 	{"GET", "/api/sessions", Gateway, everyone, false,

@@ -27,10 +27,21 @@ func asyncAPI() object {
 			{"schema", object{{"$ref", "/schemas/" + schemas.PartnerSchemaType + ".json"}}},
 		}},
 	}})
+	messages = append(messages, member{"referralUpdatedV1", object{
+		{"name", schemas.ReferralUpdated},
+		{"title", schemas.ReferralUpdated.File()},
+		{"summary", "What an organisation is told of somebody whom it referred or sent home."},
+		{"description", "Its page: docs/events/" + schemas.ReferralUpdated.File() + ".md"},
+		{"contentType", "application/cloudevents+json"},
+		{"payload", object{
+			{"schemaFormat", "application/schema+json;version=draft-2020-12"},
+			{"schema", object{{"$ref", schemaPath(schemas.ReferralUpdated)}}},
+		}},
+	}})
 	for _, way := range partnerWays {
 		channels = append(channels, member{way.name, way.channel()})
 		operations = append(operations, member{"deliverySends" + title(way.name),
-			operation("send", schemas.Delivery, way.name, "partnerOfferV1", "")})
+			operation("send", schemas.Delivery, way.name, way.brings(), "")})
 	}
 	return object{
 		{"asyncapi", "3.0.0"},
@@ -64,13 +75,29 @@ func asyncAPI() object {
 }
 
 // partnerWay is a way by which partners get the events of their own logs.
-type partnerWay struct{ name, server, address, about string }
+type partnerWay struct {
+	name, server, address, about string
+	referrers                    bool // of what referrers are told
+}
+
+// brings is the message that comes by a way.
+func (w partnerWay) brings() string {
+	if w.referrers {
+		return "referralUpdatedV1"
+	}
+	return "partnerOfferV1"
+}
 
 var partnerWays = []partnerWay{
 	{"partnerWebhook", "partner", "/", "POST to a partner's endpoint, signed as Standard Webhooks has it " +
-		"(Webhook-Id, Webhook-Timestamp, Webhook-Signature), after the handshake of CloudEvents' webhook specification."},
-	{"partnerFeed", "http", "/api/feed", "A page of events after a cursor."},
-	{"partnerStream", "http", "/api/stream", "Server-sent events; ids are the feed's cursors."},
+		"(Webhook-Id, Webhook-Timestamp, Webhook-Signature), after the handshake of CloudEvents' webhook specification.",
+		false},
+	{"partnerFeed", "http", "/api/feed", "A page of events after a cursor.", false},
+	{"partnerStream", "http", "/api/stream", "Server-sent events; ids are the feed's cursors.", false},
+	{"referrerWebhook", "partner", "/",
+		"POST to the endpoint of an organisation that refers people, signed and agreed " +
+			"on as a partner's is.", true},
+	{"referrerFeed", "http", "/api/referrals/feed", "A page of events after a cursor.", true},
 }
 
 func (w partnerWay) channel() object {
@@ -78,7 +105,7 @@ func (w partnerWay) channel() object {
 		{"address", w.address},
 		{"description", w.about},
 		{"servers", []object{{{"$ref", "#/servers/" + w.server}}}},
-		{"messages", object{{"partnerOfferV1", object{{"$ref", "#/components/messages/partnerOfferV1"}}}}},
+		{"messages", object{{w.brings(), object{{"$ref", "#/components/messages/" + w.brings()}}}}},
 	}
 }
 

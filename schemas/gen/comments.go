@@ -15,7 +15,7 @@ type comments map[string]string
 // readComments reads the doc comments of the structs declared in dir's events.go, facts.go and partners.go.
 func readComments(dir string) (comments, error) {
 	all := comments{}
-	for _, name := range []string{"events.go", "facts.go", "partners.go"} {
+	for _, name := range []string{"events.go", "facts.go", "partners.go", "referrers.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.ParseComments)
 		if err != nil {
 			return nil, fmt.Errorf("reading comments of %s: %w", name, err)

@@ -19,7 +19,8 @@ func eventsPage() []byte {
 		"readers ignore names they do not know and expect values they do not know.\n\n" +
 		"The whole is described for tools in [asyncapi.json](../schemas/asyncapi.json), and the facts that events may " +
 		"carry in [facts.schema.json](../schemas/facts.schema.json). Each event has a page with its data, an example " +
-		"and who sees it; [one](events/partner.offer.v1.md) is about what partners get.\n\n")
+		"and who sees it; [one](events/partner.offer.v1.md) is about what partners get, " +
+		"and [one](events/referral.updated.v1.md) about what referrers are told.\n\n")
 	b.WriteString("| event | from | to | meaning | see |\n|---|---|---|---|---|\n")
 	for _, e := range schemas.Registry() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | [page](events/%s.md), [example](../schemas/examples/%s.json), "+

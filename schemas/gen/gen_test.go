@@ -81,7 +81,7 @@ func TestAsyncAPIHoldsTogether(t *testing.T) {
 func resolve(t *testing.T, o object, ref string) {
 	t.Helper()
 	if file, ok := strings.CutPrefix(ref, "/schemas/care.footbridge."); ok {
-		if file == "partner.offer.v1.json" {
+		if file == "partner.offer.v1.json" || file == "referral.updated.v1.json" {
 			return
 		}
 		if _, err := os.Stat(filepath.Join("..", "events", strings.TrimSuffix(file, ".json")+

@@ -1,10 +1,10 @@
 // Command gen writes what is published of the events from the one place that decides about them: the Go structs of
 // package schemas with their comments and tags, and its registry, routes and roles.
 //
-// It writes events/*.schema.json, facts.schema.json, partner.offer.v1.schema.json, asyncapi.json, docs/events.md,
-// docs/events/*.md and docs/access.md, always the same bytes for the same source. What a release has promised is frozen
-// in baseline/<release>/, and nothing is written when a schema would break it: that takes a new major version. gen
-// -release 0.2.0 freezes what is published now under that name, once.
+// It writes events/*.schema.json, facts.schema.json, partner.offer.v1.schema.json, referral.updated.v1.schema.json,
+// asyncapi.json, docs/events.md, docs/events/*.md and docs/access.md, always the same bytes for the same source. What
+// a release has promised is frozen in baseline/<release>/, and nothing is written when a schema would break it: that
+// takes a new major version. gen -release 0.2.0 freezes what is published now under that name, once.
 package main
 
 import (
@@ -121,13 +121,22 @@ func files(dir string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describing what partners are told: %w", err)
 	}
-	err = errors.Join(put(out, "facts.schema.json", facts), put(out, "asyncapi.json", asyncAPI()),
+	referral, err := b.referralEvent()
+	if err != nil {
+		return nil, fmt.Errorf("describing what referrers are told: %w", err)
+	}
+	err = errors.Join(put(out, schemas.ReferralUpdated.File()+".schema.json", referral),
+		put(out, "facts.schema.json", facts), put(out, "asyncapi.json", asyncAPI()),
 		put(out, schemas.PartnerSchemaType.File()+".schema.json", partner))
 	if err != nil {
 		return nil, err
 	}
 	if out[pagePath(schemas.PartnerSchemaType)], err = partnerPage(dir,
 		out[schemas.PartnerSchemaType.File()+".schema.json"]); err != nil {
+		return nil, err
+	}
+	if out[pagePath(schemas.ReferralUpdated)], err = referralPage(dir,
+		out[schemas.ReferralUpdated.File()+".schema.json"]); err != nil {
 		return nil, err
 	}
 	return out, keepsPromises(dir, out)

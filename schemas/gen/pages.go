@@ -93,6 +93,33 @@ func partnerPage(dir string, schema []byte) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
+// referralPage is the page of what an organisation is told of those it referred.
+func referralPage(dir string, schema []byte) ([]byte, error) {
+	example, err := os.ReadFile(filepath.Join(dir, schemas.ReferralUpdated.File()+".example.json"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the example of what referrers are told: %w", err)
+	}
+	var b strings.Builder
+	b.WriteString("# " + schemas.ReferralUpdated.File() + "\n\n" + made +
+		"What an organisation is told of somebody whom it referred or sent home: the same bytes by webhook and feed. " +
+		"`sequence` is the position in the organisation's log, without a gap.\n\n" +
+		"[All events](../events.md), [schema](../../schemas/" + schemas.ReferralUpdated.File() + ".schema.json), " +
+		"[how to get them](../guides/integrators.md#a-referrers-system).\n\n" +
+		"## Who sees it\n\n" +
+		"- **The organisation** that asked for support, or that the person left. No other organisation.\n" +
+		"- `session-kept` and `completed` are told by the person's yes to `tell-referrer` alone.\n" +
+		"- No partner, day, reason or word is ever in it.\n\n## Types\n\n" +
+		"| `type` | meaning |\n|---|---|\n")
+	fmt.Fprintf(&b, "| `%s` | How the referral stands now. |\n", schemas.ReferralUpdated)
+	fmt.Fprintf(&b, "| `%s` | It stands in the place of what was taken back before it was given out. |\n",
+		schemas.ReferralWithheld)
+	if err := dataTable(&b, schema); err != nil {
+		return nil, fmt.Errorf("describing what referrers are told: %w", err)
+	}
+	exampleOn(&b, example)
+	return []byte(b.String()), nil
+}
+
 func exampleOn(b *strings.Builder, example []byte) {
 	b.WriteString("\n## Example\n\n```json\n" + strings.TrimSpace(string(example)) + "\n```\n")
 }

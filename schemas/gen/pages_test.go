@@ -14,7 +14,7 @@ import (
 func TestTheExampleOfEachPageIsValid(t *testing.T) {
 	t.Parallel()
 	pages := map[string]string{schemas.PartnerSchemaType.File(): "../" + schemas.PartnerSchemaType.File() +
-		".schema.json"}
+		".schema.json", schemas.ReferralUpdated.File(): "../" + schemas.ReferralUpdated.File() + ".schema.json"}
 	for _, e := range schemas.Registry() {
 		pages[e.Type.File()] = "../events/" + e.Type.File() + ".schema.json"
 	}

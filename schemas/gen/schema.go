@@ -97,6 +97,46 @@ func (b *builder) partnerEvent() (object, error) {
 	}, nil
 }
 
+// referralEvent returns the schema of what an organisation is told of those it referred, envelope and data.
+func (b *builder) referralEvent() (object, error) {
+	b.defs = nil
+	data, err := b.body(reflect.TypeFor[schemas.ReferralNewsData]())
+	if err != nil {
+		return nil, err
+	}
+	text := func(description string) object { return object{{"description", description}, {"type", "string"}} }
+	uuid := func(description string) object { return append(text(description), member{"format", "uuid"}) }
+	only := func(description string, value any) object {
+		return object{{"description", description}, {"const", value}}
+	}
+	return object{
+		{"$schema", draft},
+		{"$id", schemaPath(schemas.ReferralUpdated)},
+		{"title", schemas.ReferralUpdated.File()},
+		{"description", "What an organisation is told of somebody whom it referred or sent home: an event of its log, " +
+			"the same by webhook and feed, byte for byte."},
+		{"type", "object"},
+		{"properties", object{
+			{"specversion", only("Version of CloudEvents.", "1.0")},
+			{"id", uuid("Id of the event, a UUIDv7: the Webhook-Id too. Seen twice it counts once.")},
+			{"source", only("Who says it.", schemas.PartnerSource)},
+			{"type", append(text("referral.withheld stands in the place of what was taken back before it was sent."),
+				member{"enum", []schemas.Type{schemas.ReferralUpdated, schemas.ReferralWithheld}})},
+			{"subject", uuid("Id of the journey, as it was answered when support was asked for.")},
+			{"time", moment("When it was written to the log.")},
+			{"dataschema", only("The schema of the data, by name.", schemas.ReferralSchema)},
+			{"sequence", append(text("The position in the organisation's log, without a gap."),
+				member{"pattern", "^[0-9]{16}$"})},
+			{"datacontenttype", only("Media type of the data.", "application/json")},
+			{"data", data},
+		}},
+		{"required", []string{"specversion", "id", "source", "type", "subject", "time", "dataschema", "sequence",
+			"datacontenttype", "data"}},
+		{"propertyNames", object{{"pattern", "^[a-z0-9]+$"}}},
+		{"$defs", b.defs},
+	}, nil
+}
+
 // schemaPath is where a schema is served. As an identifier it is relative, so that it is right on every host.
 func schemaPath(t schemas.Type) string { return "/schemas/" + string(t) + ".json" }
 

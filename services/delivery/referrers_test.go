@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"footbridge/libs/clock"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
 
@@ -220,5 +223,106 @@ func TestAReferrerIsToldNothingOfWhatWasOverBefore(t *testing.T) {
 	if states, _ := s.toldOf("RYY", journey); !slices.Equal(states, []string{schemas.NewsOffered,
 		schemas.NewsInTouch}) {
 		t.Errorf("of what came after it learns %v", states)
+	}
+}
+
+// TestAReferrerIsToldByWebhookWhatItsFeedHolds, by the same ladder, signed, and as the published schema has it; what
+// has come to the referrer has not come to the partner, for whom somebody goes on waiting.
+func TestAReferrerIsToldByWebhookWhatItsFeedHolds(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	s.work()
+	made := s.subscribes(hospital, e.URL, "")
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(hospital, made.ID) == active })
+	journey, offer := s.referred(partner)
+	testkit.Eventually(t, "the first comes", func() bool { return len(e.taken()) == 1 })
+	testkit.Eventually(t, "it is settled", func() bool {
+		var settled bool
+		return s.pool.QueryRow(t.Context(), `select exists (select from outgoing where state = 'delivered')`).
+			Scan(&settled) == nil && settled
+	})
+	if s.said(journey, schemas.DeliveryMade) != 0 {
+		t.Error("what came to the referrer counts as having come to the partner")
+	}
+	s.hears(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeTellReferrer}})
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	s.hears(journey, schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offer})
+	testkit.Eventually(t, "all come", func() bool { return len(e.taken()) == 3 })
+	var p feedPage
+	s.ask(hospital, "GET", "/api/referrals/feed", "", &p)
+	schema := referralSchema(t)
+	for i, r := range e.all() {
+		if err := verify(made.Secret, r); err != nil || r.body != string(p.Items[i].Event) {
+			t.Errorf("%d: %v: by webhook came %s, and the feed has %s", i, err, r.body, p.Items[i].Event)
+		}
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(r.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(document); err != nil {
+			t.Errorf("%s: %v", r.body, err)
+		}
+	}
+}
+
+func referralSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schemas.ReferralSchemaJSON())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("https://footbridge.invalid/schema", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("https://footbridge.invalid/schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// TestAYesTakenBackIsNotSentToAReferrersEndpoint that was away meanwhile: what stands in its place comes.
+func TestAYesTakenBackIsNotSentToAReferrersEndpoint(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	made := s.subscribes(hospital, e.URL, "")
+	journey, offer := s.referred(partner)
+	yes := schemas.ConsentData{Purposes: []string{schemas.PurposeTellReferrer}}
+	s.hears(journey, schemas.ConsentGiven, yes)
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	s.hears(journey, schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: offer,
+		Appointment: clock.NewRandomID()})
+	s.hears(journey, schemas.ConsentWithdrawn, yes)
+	s.work()
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(hospital, made.ID) == active })
+	testkit.Eventually(t, "all come", func() bool { return len(e.taken()) == 3 })
+	if all := strings.Join(e.taken(), ""); strings.Contains(all, schemas.NewsKept) ||
+		!strings.Contains(all, string(schemas.ReferralWithheld)) {
+		t.Errorf("after a yes was taken back these came: %s", all)
+	}
+}
+
+// TestEndpointsOfAReferrerAndAPartnerAreApart: neither sees the other's, and each filters by what it may be told.
+func TestEndpointsOfAReferrerAndAPartnerAreApart(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	made := s.subscribes(hospital, "https://hospital.example/news", `,"types":["`+string(schemas.ReferralUpdated)+`"]`)
+	for who, body := range map[string]string{
+		hospital: `{"url":"https://hospital.example/x","types":["` + string(schemas.OfferSent) + `"]}`,
+		partner:  `{"url":"https://charity.example/x","types":["` + string(schemas.ReferralUpdated) + `"]}`,
+	} {
+		if status := s.ask(who, "POST", "/api/subscriptions", body, nil); status != http.StatusUnprocessableEntity {
+			t.Errorf("%s may ask for %s: %d", who, body, status)
+		}
+	}
+	for _, who := range []string{partner, "RYY"} {
+		for _, ask := range [][2]string{{"GET", ""}, {"GET", "/attempts"}, {"POST", "/test"}, {"DELETE", ""}} {
+			if status := s.ask(who, ask[0], "/api/subscriptions/"+made.ID+ask[1], "",
+				nil); status != http.StatusNotFound {
+				t.Errorf("%s: %s %s answered %d", who, ask[0], ask[1], status)
+			}
+		}
 	}
 }

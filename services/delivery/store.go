@@ -52,6 +52,7 @@ type referralEvent struct {
 	Type        schemas.Type             `json:"type"`
 	Subject     string                   `json:"subject"`
 	Time        time.Time                `json:"time"`
+	Schema      string                   `json:"dataschema"`
 	Sequence    string                   `json:"sequence"`
 	ContentType string                   `json:"datacontenttype"`
 	Data        schemas.ReferralNewsData `json:"data"`
@@ -60,8 +61,8 @@ type referralEvent struct {
 // event is what leaves, without its position.
 func (e entry) event(at time.Time) any {
 	if e.News != nil {
-		return referralEvent{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Journey, at, hole, "application/json",
-			*e.News}
+		return referralEvent{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Journey, at,
+			schemas.ReferralSchema, hole, "application/json", *e.News}
 	}
 	return envelope{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Offer, at, schemas.PartnerSchema,
 		"/api/offers/" + e.Offer, hole, "application/json", e.Data}

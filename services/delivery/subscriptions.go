@@ -90,7 +90,7 @@ type subscriptionAsked struct {
 	After string `json:"after"`
 }
 
-func (a api) fault(asked subscriptionAsked) string {
+func (a api) fault(asked subscriptionAsked, about []schemas.Type) string {
 	at, err := url.Parse(asked.URL)
 	switch {
 	case err != nil || len(asked.URL) > 500 || at.Host == "" || at.User != nil || at.Fragment != "" ||
@@ -108,7 +108,7 @@ func (a api) fault(asked subscriptionAsked) string {
 		return "One of the areas is not written as a code of the directory, such as E06000027."
 	}
 	for _, t := range asked.Types {
-		if !slices.Contains(schemas.PartnerTypes(), schemas.Type(t)) {
+		if !slices.Contains(about, schemas.Type(t)) {
 			return "One of the types is not one that you can be told of. GET /asyncapi.json and docs/events.md list " +
 				"them."
 		}
@@ -118,7 +118,7 @@ func (a api) fault(asked subscriptionAsked) string {
 
 // subscribeTo adds an endpoint. It gets nothing before it has said that it wants to.
 func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
-	who, err := partnerAsking(r)
+	who, err := logAsking(r)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,11 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if fault := a.fault(asked); fault != "" {
+	about := schemas.PartnerTypes()
+	if isReferrer(who) {
+		about = []schemas.Type{schemas.ReferralUpdated}
+	}
+	if fault := a.fault(asked, about); fault != "" {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "%s", fault)
 	}
 	c, begins, err := parseCursor(asked.After)
@@ -169,7 +173,7 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 
 // listSubscriptions lists the asking partner's endpoints.
 func (a api) listSubscriptions(w http.ResponseWriter, r *http.Request) error {
-	who, err := partnerAsking(r)
+	who, err := logAsking(r)
 	if err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (a api) listSubscriptions(w http.ResponseWriter, r *http.Request) error {
 
 // showSubscription shows one.
 func (a api) showSubscription(w http.ResponseWriter, r *http.Request) error {
-	who, err := partnerAsking(r)
+	who, err := logAsking(r)
 	if err != nil {
 		return err
 	}
@@ -211,7 +215,7 @@ func (a api) showSubscription(w http.ResponseWriter, r *http.Request) error {
 func onSubscription[B any](a api, secret bool, change func(tx *flow.Tx, who principal.Principal, s *subscription,
 	body B) (subscriptionShown, error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		who, err := partnerAsking(r)
+		who, err := logAsking(r)
 		if err != nil {
 			return err
 		}
@@ -366,7 +370,7 @@ func (a api) test(tx *flow.Tx, _ principal.Principal, s *subscription, _ nothing
 
 // attempts lists what was tried at an endpoint, the newest first.
 func (a api) attempts(w http.ResponseWriter, r *http.Request) error {
-	who, err := partnerAsking(r)
+	who, err := logAsking(r)
 	if err != nil {
 		return err
 	}

@@ -341,7 +341,7 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 	ends := map[string]*standing{}
 	var all []standing
 	came := map[string][]string{}
-	var reached []string
+	var reached, reachedIn []string
 	for i := range batch {
 		p := batch[i]
 		r := resultOf(p.parcel, p.Status, p.Outcome, p.after, p.took, tx.Now, rand.Float64())
@@ -353,7 +353,7 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 		}
 		at.add(r)
 		if r.Position > 0 && r.State == stateDelivered { // a test is about nobody
-			reached = append(reached, r.Offer)
+			reached, reachedIn = append(reached, r.Offer), append(reachedIn, r.Partner)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(ends)) {
@@ -361,7 +361,7 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 	}
 	saveStandings(tx, all, tx.Now) // endpoints before their events, as whoever asks for events again locks them
 	saveResults(tx, batch, tx.Now)
-	waitedFor(tx, reached, func(offer, journey string) { came[journey] = append(came[journey], offer) })
+	waitedFor(tx, reached, reachedIn, func(offer, journey string) { came[journey] = append(came[journey], offer) })
 	if err := tx.Flush(); err != nil {
 		return err
 	}

@@ -60,11 +60,13 @@ func addTest(q flow.Queuer, s subscription, event string, body []byte, now time.
 // parcel is one event on its way to one endpoint, as an attempt.
 type parcel struct {
 	Attempt, Event, Subscription, Journey, Offer string
-	URL                                          string
-	Key, Secret, Former                          []byte // of the endpoint
-	Position                                     int64
-	Number                                       int
-	First                                        time.Time // when it was first due
+
+	Partner             string // whose log it is of
+	URL                 string
+	Key, Secret, Former []byte // of the endpoint
+	Position            int64
+	Number              int
+	First               time.Time // when it was first due
 	// until when the attempt is under way: its result counts under it alone
 	Lease   time.Time
 	Body    []byte
@@ -103,21 +105,23 @@ func claim(q flow.Queuer, shaky bool, under map[string]int, width, limit int, no
 		), taken as (
 			update outgoing o set leased = $2, tries = tries + 1 from mine m where o.event = m.event
 			and o.subscription = m.subscription
-			returning o.event, o.subscription, o.journey, o.offer, o.position, o.tries, o.first_at, o.body
+			returning o.event, o.subscription, o.partner, o.journey, o.offer, o.position, o.tries, o.first_at, o.body
 		), fresh as (
 			select e.id from partner_event e where e.id in (select event from taken) and e.given_at is null
 			order by e.partner, e.position for no key update
 		), given as (
 			update partner_event e set given_at = $1 from fresh f where e.id = f.id returning e.id, e.body
 		)
-		select t.event::text, t.subscription::text, t.journey::text, t.offer::text, t.position, t.tries, t.first_at,
+		select t.event::text, t.subscription::text, t.partner::text, t.journey::text, t.offer::text, t.position,
+		t.tries, t.first_at,
 			coalesce(t.body, g.body, e.body), s.url, s.key, s.secret, case when s.former_until > $1 then s.former
 			end, s.failing_at
 		from taken t join subscription s on s.id = t.subscription left join given g on g.id = t.event left
 		join partner_event e on e.id = t.event`, now, leased, shaky, width, limit, ids, counts).
 		Query(func(rows pgx.Rows) error {
 			var p parcel
-			_, err := pgx.ForEachRow(rows, []any{&p.Event, &p.Subscription, &p.Journey, &p.Offer, &p.Position,
+			_, err := pgx.ForEachRow(rows, []any{&p.Event, &p.Subscription, &p.Partner, &p.Journey, &p.Offer,
+				&p.Position,
 				&p.Number, &p.First, &p.Body, &p.URL, &p.Key, &p.Secret,
 				&p.Former, &p.Failing}, func() error {
 				p.Shaky = shaky
@@ -249,8 +253,11 @@ func saveHandshake(q flow.Queuer, id string, agreed bool, because string, again 
 		because, again)
 }
 
-// waitedFor queues those of some offers that somebody waits for to come to their partners.
-func waitedFor(q flow.Queuer, offers []string, each func(offer, journey string)) {
-	q.Queue(`select id::text, journey::text from offer where id = any($1::uuid[]) and tell_by is not null`, offers).
+// waitedFor queues those of some offers that somebody waits for to come to their partners, of what came to a log: what
+// came to a referrer has not come to the partner.
+func waitedFor(q flow.Queuer, offers, logs []string, each func(offer, journey string)) {
+	q.Queue(`select distinct o.id::text, o.journey::text from offer o
+		join unnest($1::uuid[], $2::uuid[]) as n(offer, log) on n.offer = o.id and n.log = o.partner
+		where o.tell_by is not null`, offers, logs).
 		Query(func(rows pgx.Rows) error { return rowsOf(rows, each) })
 }

@@ -31,6 +31,9 @@ func serveSchema(w http.ResponseWriter, r *http.Request) error {
 	if found && strings.TrimPrefix(name, schemas.TypePrefix) == schemas.PartnerSchemaType.File() {
 		return writePublished(w, r, "application/schema+json", schemas.PartnerSchemaJSON())
 	}
+	if found && strings.TrimPrefix(name, schemas.TypePrefix) == schemas.ReferralUpdated.File() {
+		return writePublished(w, r, "application/schema+json", schemas.ReferralSchemaJSON())
+	}
 	eventType := schemas.Type(schemas.TypePrefix + strings.TrimPrefix(name, schemas.TypePrefix))
 	if _, known := schemas.Lookup(eventType); !found || !known {
 		return httpx.NewProblem(http.StatusNotFound, "There is no event type of this name. /asyncapi.json lists them "+

@@ -533,7 +533,10 @@ func (w *walk) workerOf(partner string) string {
 func (w *walk) endpointOf(who principal.Principal, own bool) string {
 	w.t.Helper()
 	partner, id := who.Organisation, clock.NewID(time.Now())
-	if !own || who.Role != string(schemas.Partner) {
+	switch {
+	case own && who.Role == string(schemas.System):
+		partner = schemas.ReferrerLog(who.Organisation)
+	case !own || who.Role != string(schemas.Partner):
 		partner = clock.NewRandomID()
 	}
 	if _, err := w.Admin().Exec(w.t.Context(), `insert into delivery.subscription (id, partner, url, types, state,
