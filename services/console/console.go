@@ -260,7 +260,7 @@ type Console struct {
 	zone     *time.Location
 	pages    map[string]*template.Template
 	mux      *httpx.Mux
-	assets   map[string]asset
+	assets   files
 	frontend bool // the files of NHS.UK frontend are there
 }
 
@@ -291,7 +291,7 @@ func New(c Config) (*Console, error) {
 	if s.assets, s.frontend, err = readAssets(c.Built); err != nil {
 		return nil, err
 	}
-	if s.pages, err = parsePages(); err != nil {
+	if s.pages, err = parsePages(s.assets.at); err != nil {
 		return nil, err
 	}
 	return s, s.register()

@@ -46,9 +46,10 @@ var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journ
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10
 
-func parsePages() (map[string]*template.Template, error) {
+// parsePages reads the templates; asset says where a page finds a file.
+func parsePages(asset func(name string) string) (map[string]*template.Template, error) {
 	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b },
-		"optionOf": optionOf, "formFor": formFor, "pages": numberedPages}).
+		"optionOf": optionOf, "formFor": formFor, "pages": numberedPages, "asset": asset}).
 		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html",
 			"templates/standing.html")
 	if err != nil {
@@ -89,8 +90,7 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(whole) // the caller has gone; nobody is left to tell
+	givePage(w, r, status, whole)
 	return nil
 }
 
