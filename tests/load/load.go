@@ -242,7 +242,7 @@ func (b *bench) doors(ctx context.Context) error {
 	if b.parse, b.scan, err = parsing(); err != nil {
 		return err
 	}
-	many, one := max(20, b.Units/20), max(20, b.Units/20)
+	many, one := max(20, b.Units/2), max(20, b.Units/5)
 	for range b.Rounds {
 		for _, name := range b.doorNames() {
 			pair, err := b.door(ctx, name, many, one)
@@ -297,7 +297,7 @@ func (b *bench) door(ctx context.Context, name string, many, one int) (pair mllp
 		}()
 		addr = r.at.mllp
 	}
-	if _, err := measureMLLP(addr, 4, 25); err != nil { // warms up
+	if _, err := measureMLLP(addr, connections, many/5); err != nil { // warms up
 		return pair, err
 	}
 	if pair.many, err = measureMLLP(addr, connections, many); err != nil {

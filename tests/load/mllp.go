@@ -109,9 +109,13 @@ func serveEcho(ctx context.Context, commit func([]*echoed) error) error {
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	fmt.Println(listener.Addr())
 	for {
 		nc, err := listener.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
