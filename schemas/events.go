@@ -375,6 +375,12 @@ type ContactHours struct {
 	ToHour int `json:"toHour" is:"hour"`
 }
 
+// What a reviewer found of looks and searches.
+const (
+	AccessInOrder  = "in-order"
+	AccessPassedOn = "passed-on" // it was not: somebody who decides about that has it
+)
+
 // What happens on a person's own page that they are asked about.
 const (
 	OwnPageNo    = "no"    // a no was said there, which holds meanwhile

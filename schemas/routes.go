@@ -210,6 +210,16 @@ var routes = []Route{
 			"the outcome. Every look is kept, and the person can read it."},
 	{"GET", "/api/people/{ref}/access", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Lists who looked at who this person is, when and why."},
+	{"POST", "/api/people/search", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician}, false,
+		"Finds journeys of the caller's own organisation by one of: a journey's code, a visit number, an exact NHS " +
+			"number, an exact family name with the date of birth; by the latter two for a stated reason (header " +
+			"Access-Reason). It shows codes, and who nobody is; nothing and not allowed are answered alike. Every " +
+			"search is kept, and who was found can read it."},
+	{"GET", "/api/people/searches", Intake, []Role{Navigator}, false,
+		"Lists what was searched for in the caller's organisation, the newest first, without what was looked for; " +
+			"with waiting=true, what nobody has reviewed."},
+	{"POST", "/api/people/searches/review", Intake, []Role{Navigator}, false,
+		"Records what a reviewer found of the searches of others, up to and with one: in order, or passed on to whom."},
 	{"POST", "/api/people/{ref}/merge", Intake, staff, false,
 		"Says that two records are one person; consent and contact do not cross until confirmed."},
 	{"POST", "/api/people/{ref}/unmerge", Intake, staff, false,

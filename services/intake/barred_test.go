@@ -141,6 +141,10 @@ func TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson(t *tes
 				t.Errorf("%s: %s %s: %d %s", when, r[0], r[1], status, body)
 			}
 		}
+		found := p.must(t, http.StatusOK, who, "POST", "/api/people/search", `{"code":"`+theirs+`"}`)
+		if strings.Contains(found, theirs) != (want == http.StatusOK) {
+			t.Errorf("%s: a search finds %s", when, found)
+		}
 	}
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+ours+"/contact", `{"mustNotKnow":["RYY"]}`)
 	ask(http.StatusNotFound, "where they must not know", navigatorOf("RYY"))

@@ -37,6 +37,7 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 	}
 	maps.Copy(handlers, s.peopleRoutes())
 	maps.Copy(handlers, s.ownPageRoutes())
+	maps.Copy(handlers, s.searchRoutes())
 	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
 	maps.Copy(handlers, s.fhirRoutes())
 	maps.Copy(handlers, s.signalRoutes())

@@ -663,7 +663,8 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	count("message_key", `delete from message_key where message in (`+about+`)`, records)
 	count("message", `update message set raw = null where raw is not null and id in (`+about+`)`, records)
 	count("person_key", `delete from person_key where person = any($1::uuid[])`, records)
-	count("person", `update person set identity = '', name_hash = null, version = version + 1
+	count("person", `update person set identity = '', name_hash = null, number_hash = null,
+		surname_hash = null, version = version + 1
 		where id = any($1::uuid[])`, records)
 	count("person_lookup", `delete from person_lookup where person = any($1::uuid[])`, records)
 	count("person_number", `delete from person_number where person = any($1::uuid[])`, records)
@@ -1237,7 +1238,8 @@ func eraseMessages(tx *flow.Tx, all []keptMessage) {
 			on coalesce(q.survivor, q.id) = coalesce(p.survivor, p.id) join journey j on j.person = q.id
 			where p.id = k.person)
 			returning person)
-		update person p set identity = '', name_hash = null from gone where p.id = gone.person`, persons)
+		update person p set identity = '', name_hash = null, number_hash = null, surname_hash = null from gone
+		where p.id = gone.person`, persons)
 }
 
 // keysOfRecords are lookup keys that lead to some records: one of each. Somebody who has been erased has none.

@@ -534,6 +534,7 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 	survivors := make([]*string, n)
 	deceased, anonymous := make([]bool, n), make([]bool, n)
 	hashes, facts := make([][]byte, n), make([]string, n)
+	numbers, surnames := make([][]byte, n), make([][]byte, n)
 	identities, saidAt, saidSeq, versions := make([][]byte, n), make([]time.Time, n), make([]int64, n), make([]int64, n)
 	var keyed, learnt []string
 	var wrapped [][]byte
@@ -556,6 +557,9 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 		if hashes[i], err = s.nameHash(p.Organisation, p.Identity.Reveal()); err != nil {
 			return err
 		}
+		if numbers[i], surnames[i], err = s.searchHashes(p.Identity.Reveal()); err != nil {
+			return err
+		}
 		book, err := json.Marshal(&p.Facts)
 		if err != nil {
 			return fmt.Errorf("writing the facts of person %s: %w", p.ID, err)
@@ -568,20 +572,21 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 			from unnest($13::uuid[], $14::bytea[]) as t(person, wrapped) on conflict (person) do nothing
 		)
 		insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq,
-		version, name_hash, facts)
+		version, name_hash, facts, number_hash, surname_hash)
 		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at,
-		said_seq, version, name_hash, facts::jsonb
+		said_seq, version, name_hash, facts::jsonb, number_hash, surname_hash
 		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[],
-		$8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
+		$8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $15::bytea[], $16::bytea[])
 			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version,
-			name_hash, facts)
-		on conflict (id) do update set name_hash = excluded.name_hash, survivor = excluded.survivor, aliases =
+			name_hash, facts, number_hash, surname_hash)
+		on conflict (id) do update set name_hash = excluded.name_hash, number_hash = excluded.number_hash,
+			surname_hash = excluded.surname_hash, survivor = excluded.survivor, aliases =
 		excluded.aliases, deceased = excluded.deceased,
 			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version =
 			excluded.version, facts = excluded.facts,
 			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
 		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes,
-		facts, keyed, wrapped)
+		facts, keyed, wrapped, numbers, surnames)
 	reviewAgain(q, learnt, s.clock.Now())
 	for _, p := range persons {
 		if p.Survivor != "" {

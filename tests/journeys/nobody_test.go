@@ -34,6 +34,8 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/consent":        `{"answers":[{"purpose":"bridging","state":"declined"}],"how":"spoken"}`,
 	"POST /api/journeys/{id}/contact":        `{"channels":[]}`,
 	"POST /api/journeys/{id}/preferences":    `{"channels":["text"]}`,
+	"POST /api/people/search":                `{"code":"0000-0000"}`,
+	"POST /api/people/searches/review":       `{"upTo":"OTHER","finding":"in-order"}`,
 	"POST /api/people/{ref}/merge":           `{"other":"OTHER","reason":"to see who may"}`,
 	"POST /api/people/{ref}/unmerge":         `{"other":"OTHER","reason":"to see who may"}`,
 	"POST /api/people/{ref}/legal-hold":      `{"on":true}`, "POST /api/people/{ref}/erase": `{"reason":""}`,

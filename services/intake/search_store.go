@@ -1,0 +1,134 @@
+package intake
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+)
+
+// ownJourneys are the journeys of some organisations ($1) that a condition finds.
+const ownJourneys = `select j.id::text, j.person::text, j.opened_at
+	from journey j join person p on p.id = j.person
+	left join lateral (select v.organisation from visit v where v.journey = j.id order by v.raised_at desc limit 1) v
+		on true
+	where owner_of(coalesce(v.organisation, p.organisation)) = any($1)`
+
+// condition is by what a way to look finds journeys; $2 is what is looked for.
+func (l lookingFor) condition() string {
+	switch {
+	case l.By == byVisit:
+		return ` and j.id in (select coalesce(o.journey, w.journey) from visit w left join visit o
+			on o.organisation = w.organisation and o.number = w.joined_to
+			where w.number = $2 and owner_of(w.organisation) = any($1))`
+	case l.By == byNumber:
+		return ` and j.person in (select r from person f, lateral records_of(f.id) as r where f.number_hash = $2)`
+	case l.By == byName:
+		return ` and j.person in (select r from person f, lateral records_of(f.id) as r where f.surname_hash = $2)`
+	case len(l.Value) == codeLength:
+		return ` and "right"(j.id::text, 8) = $2`
+	}
+	return ` and j.id = $2::uuid`
+}
+
+type foundJourney struct {
+	id, person string
+	began      time.Time
+}
+
+// search reads which journeys of the caller's own organisation something leads to, in the order of their persons, as
+// they are locked. What the caller may not see of them is decided where each is read.
+func (s *Service) search(tx *flow.Tx, who principal.Principal, looking lookingFor) (all []foundJourney, err error) {
+	var sought any = looking.Value
+	if looking.needsReason() {
+		if sought, err = s.searchHash(looking); err != nil {
+			return nil, err
+		}
+	}
+	tx.Queue(ownJourneys+looking.condition()+` order by j.person, j.id limit 200`, scopeOf(who).Organisations, sought).
+		Query(func(rows pgx.Rows) error {
+			var one foundJourney
+			_, err := pgx.ForEachRow(rows, []any{&one.id, &one.person, &one.began}, func() error {
+				all = append(all, one)
+				return nil
+			})
+			return err
+		})
+	return all, tx.Flush()
+}
+
+// storeSearch keeps a search. Why is kept here, under a key of its own, where nobody was found under whose it could be.
+func (s *Service) storeSearch(tx *flow.Tx, who principal.Principal, looking lookingFor, found int,
+	reason string) error {
+	id, sealed, wrapped := clock.NewID(tx.Now), []byte{}, []byte(nil)
+	if found == 0 && reason != "" {
+		key, kept, err := s.vault.NewKey(id)
+		if err != nil {
+			return err
+		}
+		sealed, wrapped = key.Seal(fieldAccess+id, []byte(reason)), kept
+	}
+	tx.Queue(`insert into search (id, organisation, role, subject, looked_by, found, reason, wrapped, at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, id, who.Organisation, who.Role, who.Subject, looking.By, found,
+		sealed, wrapped, tx.Now)
+	return nil
+}
+
+// searches lists the searches of the caller's organisation, the newest first: those that wait for a review, or all.
+func (s *Service) searches(tx *flow.Tx, who principal.Principal, waiting bool, page httpx.Page) (all []SearchLine,
+	err error) {
+	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	if len(page.After) == 1 {
+		after = page.After[0]
+	}
+	var reasons, wrapped [][]byte
+	tx.Queue(`select id::text, at, role, subject, looked_by, found, subject = $5, reviewed_at, finding, reason, wrapped
+		from search where organisation = any($1) and id < $2::uuid and ($3 = false or reviewed_at is null)
+		order by id desc limit $4`, scopeOf(who).Organisations, after, waiting, page.Limit+1, who.Subject).
+		Query(func(rows pgx.Rows) error {
+			var l SearchLine
+			var reason, key []byte
+			_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.At, &l.Role, &l.By, &l.LookedBy, &l.Found, &l.Own,
+				&l.ReviewedAt, &l.Finding, &reason, &key}, func() error {
+				all = append(all, l)
+				reasons, wrapped = append(reasons, slices.Clone(reason)), append(wrapped, slices.Clone(key))
+				return nil
+			})
+			return err
+		})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].At = all[i].At.In(s.zone)
+		if len(wrapped[i]) == 0 {
+			continue
+		}
+		key, err := s.vault.Unwrap(all[i].ID, wrapped[i])
+		if err != nil {
+			return nil, err
+		}
+		plain, err := key.Open(fieldAccess+all[i].ID, reasons[i])
+		if err != nil {
+			return nil, err
+		}
+		all[i].Reason = string(plain)
+	}
+	return all, nil
+}
+
+// reviewSearches marks searches of the caller's organisation, up to and with one, as reviewed: those of others alone.
+func reviewSearches(tx *flow.Tx, who principal.Principal, review searchReview) (reviewed int64, err error) {
+	tx.Queue(`update search set reviewed_at = $1, reviewed_by = $2, finding = $3, passed_to = $4
+		where organisation = any($5) and id <= $6::uuid and reviewed_at is null and subject <> $7`, tx.Now,
+		recordedBy(who), review.Finding, strings.TrimSpace(review.PassedTo), scopeOf(who).Organisations, review.UpTo,
+		who.Subject).Exec(func(tag pgconn.CommandTag) error { reviewed = tag.RowsAffected(); return nil })
+	return reviewed, tx.Flush()
+}
