@@ -228,6 +228,9 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 				checkFit(t, ctx, width)
 				checkTargets(t, ctx)
 				checkAxe(t, ctx, axe)
+				if width == widths[0] {
+					checkPrint(t, ctx)
+				}
 			})
 		}
 	}

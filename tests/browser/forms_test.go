@@ -40,9 +40,7 @@ func check(t *testing.T, ctx context.Context, width int64, name string) {
 	loaded := `new Promise(done => document.readyState === "complete" ? done(true) : addEventListener("load", () => done(true)))`
 	read(t, ctx, chromedp.Evaluate[bool](loaded, chromedp.EvalAwaitPromise))
 	picture(t, ctx, name)
-	checkFit(t, ctx, width)
-	checkTargets(t, ctx)
-	checkAxe(t, ctx, axeScript(t))
+	checkWhole(t, ctx, width)
 }
 
 // counted is what somebody does to get something done.

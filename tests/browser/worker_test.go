@@ -169,9 +169,7 @@ func (c *charity) look(ctx context.Context, width int64, scripts bool) {
 		loaded := `new Promise(done => document.readyState === "complete" ? done(true) :
 			addEventListener("load", () => done(true)))`
 		read(c.t, ctx, chromedp.Evaluate[bool](loaded, chromedp.EvalAwaitPromise))
-		checkFit(c.t, ctx, width)
-		checkTargets(c.t, ctx)
-		checkAxe(c.t, ctx, axeScript(c.t))
+		checkWhole(c.t, ctx, width)
 	}
 }
 
