@@ -847,6 +847,8 @@ type BridgingStartedData = BridgingProposedData
 type BridgingPausedData struct {
 	// Id of the plan.
 	Plan string `json:"plan" is:"uuid"`
+	// Of those to whom the person said yes nobody may ring now: a navigator sees to it.
+	NobodyRings bool `json:"nobodyRings,omitempty"`
 }
 
 // BridgingResumedData says that a plan that was paused goes on.
@@ -909,6 +911,33 @@ const (
 	HelpSafety = "safety" // a concern for somebody's safety; self-harm by itself is none
 	HelpWorse  = "worse"  // said on a call
 )
+
+// PartnerChangedData is how a partner stands: from when until when it may be told anything, and what keeps it from
+// taking somebody on meanwhile. Each says all of it; what is absent is not so.
+type PartnerChangedData struct {
+	// The partner's opaque id.
+	Partner string `json:"partner" is:"uuid"`
+	// First local day of its agreement, inclusive; absent where none is recorded, and nothing may be told.
+	AgreementFrom string `json:"agreementFrom,omitempty" is:"date"`
+	// Last local day of its agreement, inclusive.
+	AgreementUntil string `json:"agreementUntil,omitempty" is:"date"`
+	// Last local day on which it takes nobody on.
+	PausedUntil string `json:"pausedUntil,omitempty" is:"date"`
+	// The local days on which it is away, of those to come, in order.
+	Away []AwayDays `json:"away,omitempty" items:"0,60"`
+	// The organisations for which outward sending is on.
+	Live []string `json:"live,omitempty" is:"organisation" items:"0,50"`
+	// Everybody here is made up, and outward sending needs no decision.
+	Invented bool `json:"invented,omitempty"`
+}
+
+// AwayDays are local days on which a partner is away, both inclusive.
+type AwayDays struct {
+	// The first day.
+	From string `json:"from" is:"date"`
+	// The last day.
+	Until string `json:"until" is:"date"`
+}
 
 // BridgingReviewData says that somebody is asked to look at a plan with the person.
 type BridgingReviewData struct {

@@ -226,6 +226,11 @@ var registry = []Entry{
 		"What the offer was for has been done; the partner reads for 14 days more.",
 		"Your follow-up session has taken place. Other support stays available to you.", true},
 
+	{PartnerChanged, Followup, []string{Intake, Bridging}, reflect.TypeFor[PartnerChangedData](),
+		"What stands of a partner: its agreement, pause and holidays, and for whom outward sending is on. It is about " +
+			"no journey: its subject is the partner's opaque id.",
+		"An organisation that works with us changed when it can take people on.", false},
+
 	{DeliveryMade, Delivery, []string{Followup, Journey}, reflect.TypeFor[DeliveryMadeData](),
 		"An offer has left for its partner, or is with it.",
 		"A message about your follow-up session has gone out.", false},

@@ -39,7 +39,8 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
 		schemas.Intake: func(e schemas.Entry) bool {
-			return e.Type == schemas.JourneyOpened || turns(e) || opens(e) || rings(e)
+			return e.Type == schemas.JourneyOpened || turns(e) || opens(e) || rings(e) ||
+				e.Type == schemas.PartnerChanged
 		},
 		schemas.Threshold: func(e schemas.Entry) bool {
 			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied ||
@@ -51,9 +52,15 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 		},
 		schemas.Bridging: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound ||
-				e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") || e.Type == schemas.OfferRaised
+				e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") ||
+				e.Type == schemas.OfferRaised ||
+				e.Type == schemas.PartnerChanged
 		},
-		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
+		// what is about no journey stands on no timeline
+		schemas.Journey: func(e schemas.Entry) bool {
+			return e.By != schemas.Journey &&
+				e.Type != schemas.PartnerChanged
+		},
 		schemas.Delivery: func(e schemas.Entry) bool {
 			return asks(e) || e.Type == schemas.OfferAcknowledged || e.Type == schemas.OfferQuestioned || turns(e) ||
 				e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped ||
@@ -118,7 +125,8 @@ func TestNoNounBelongsToTwoServices(t *testing.T) {
 		}
 	}
 	if got := schemas.SubjectsEmittedBy(schemas.Followup); !slices.Equal(got,
-		[]string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>"}) {
+		[]string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>",
+			"footbridge.partner.>"}) {
 		t.Errorf("followup may publish %v", got)
 	}
 	if got := schemas.SubjectsEmittedBy(schemas.Outside); got != nil {

@@ -315,8 +315,9 @@ var routes = []Route{
 		"Ends it."},
 	{"GET", "/api/calls.ics", Bridging, []Role{Guest}, false,
 		"Gives the calendar (RFC 5545) of whoever made its token (token), fourteen days ahead: a journey's code and " +
-			"a time, nothing else. It is read for 90 days at most; the token opens nothing else, and a revoked and an " +
-			"unknown one are answered alike."},
+			"a time, nothing else. It is read for 90 days at most, while its maker comes here, signed in, once in " +
+			"14 days, and a partner's under its agreement; the token opens nothing else, and a revoked and an unknown " +
+			"one are answered alike."},
 	{"GET", "/api/help/{id}", Bridging, teams, false,
 		"Shows a request for help: who was told, and who has taken it on."},
 	{"POST", "/api/help/{id}/acknowledge", Bridging, teams, false,

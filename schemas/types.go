@@ -71,6 +71,7 @@ const (
 
 	FollowupCompleted Type = "care.footbridge.followup.completed.v1"
 
+	PartnerChanged Type = "care.footbridge.partner.changed.v1"
 	DeliveryMade   Type = "care.footbridge.delivery.made.v1"
 	DeliveryFailed Type = "care.footbridge.delivery.failed.v1"
 

@@ -14,6 +14,10 @@ import (
 // Lasts is for how many days an address is read. Whoever leaves and forgets to end theirs is out after it.
 const Lasts = 90
 
+// Seen is for how many days after its worker was last here, signed in, an address of staff is read: nobody says of
+// everybody who leaves that they have left.
+const Seen = 14
+
 // Calendars are those of a service's workers, each read by its token. They are off until a worker makes one.
 type Calendars struct {
 	Flow *flow.Flow
@@ -22,6 +26,8 @@ type Calendars struct {
 	Path, Outside string
 	// Name is what a calendar program calls it, What whoever has the address can read.
 	Name, What string
+	// While is what else it takes that an address is read, as it goes on after 'It is read for 90 days'.
+	While string
 	// Keep queues by which token, as its hash, a worker's calendar is read up to and with a day; by none where that is
 	// empty.
 	Keep func(q flow.Queuer, p principal.Principal, hash string, until calendar.Day)
@@ -57,7 +63,8 @@ func (c Calendars) Make(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusCreated, Made{URL: c.Outside + c.Path + "?token=" + token,
 		ReadUntil: until.String(),
 		Words: "Whoever has this address can read " + c.What + ". It is shown this once: put it into your own " +
-			"calendar program, nowhere else. It is read for " + fmt.Sprint(Lasts) + " days; then make a new one. " +
+			"calendar program, nowhere else. It is read for " + fmt.Sprint(Lasts) + " days" + c.While +
+			"; then make a new one. " +
 			"Calendars are hours behind: look here before you go or ring."})
 }
 

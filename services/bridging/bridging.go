@@ -84,13 +84,14 @@ type Config struct {
 
 // Service decides about plans and calls. It keeps no state besides its configuration: any number of replicas may run.
 type Service struct {
-	zone    *time.Location
-	clock   clock.Clock
-	log     *slog.Logger
-	host    string
-	notify  *notify.Sender
-	numbers []string
-	url     string
+	zone     *time.Location
+	clock    clock.Clock
+	log      *slog.Logger
+	host     string
+	notify   *notify.Sender
+	numbers  []string
+	url      string
+	partners partners // as they stand, in a decision
 }
 
 // New makes the service.

@@ -1,6 +1,7 @@
 package bridging
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,7 +15,8 @@ import (
 // calendars are those of callers: a journey's code and when a call is planned.
 func (a api) calendars() ics.Calendars {
 	return ics.Calendars{Flow: a.flow, Zone: a.zone, Path: "/api/calls.ics", Outside: a.url, Name: "Calls",
-		What: "when you make calls", Keep: saveCalendar, Read: calendarOf}
+		What: "when you make calls", Keep: saveCalendar, Read: calendarOf,
+		While: fmt.Sprintf(", as long as you come here, signed in, once in %d days", ics.Seen)}
 }
 
 // saveCalendar queues by which token p's calendar is read up to a day, as its hash; by none where that is empty.
@@ -24,9 +26,17 @@ func saveCalendar(q flow.Queuer, p principal.Principal, hash string, until calen
 			p.Organisation, p.Mark(), until.String())
 		return
 	}
-	q.Queue(`insert into caller (organisation, mark, calendar, calendar_until) values ($1, $2, $3, $4::date)
+	q.Queue(`insert into caller (organisation, mark, calendar, calendar_until, seen_on)
+		values ($1, $2, $3, $4::date, $5::date)
 		on conflict (organisation, mark) do update set calendar = excluded.calendar,
-			calendar_until = excluded.calendar_until`, p.Organisation, p.Mark(), hash, until.String())
+			calendar_until = excluded.calendar_until, seen_on = excluded.seen_on`, p.Organisation, p.Mark(), hash,
+		until.String(), (until - ics.Lasts).String())
+}
+
+// seeCaller queues that p was here on a day, signed in: their calendar is read for some days more.
+func seeCaller(q flow.Queuer, p principal.Principal, today calendar.Day) {
+	q.Queue(`update caller set seen_on = $3::date where organisation = $1 and mark = $2 and calendar is not null
+		and seen_on < $3::date`, p.Organisation, p.Mark(), today.String())
 }
 
 // calendarOf queues the calls of whoever has a token, from a day to another: open ones, and those that were cancelled.
@@ -45,8 +55,9 @@ func calendarOf(q flow.Queuer, hash string, from, until calendar.Day, now time.T
 			join plan p on p.id = o.plan
 			where o.team = k.organisation and o.caller = k.mark and o.caller <> '' and o.state = 'cancelled'
 			and o.on_day between $2::date and $3::date
-		) c on true where k.calendar = $1 and k.calendar_until >= $2::date order by c.due_at, c.id`, hash,
-		from.String(), until.String(), now).Query(func(rows pgx.Rows) error {
+		) c on true where k.calendar = $1 and k.calendar_until >= $2::date and k.seen_on >= $2::date - $5::int
+			and may_ring(k.organisation, $2::date) order by c.due_at, c.id`, hash,
+		from.String(), until.String(), now, ics.Seen).Query(func(rows pgx.Rows) error {
 		var e ics.Entry
 		var id, journey string
 		var minutes int

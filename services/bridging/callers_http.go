@@ -230,6 +230,7 @@ func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Prin
 	err := a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		var row callerRow
 		var made, most int
+		seeCaller(tx, p, calendar.DayOf(tx.Now, a.zone))
 		readCaller(tx, p, calendar.DayOf(tx.Now, a.zone), &row)
 		loadOf(tx, p, calendar.DayOf(tx.Now, a.zone).At(0, 0, a.zone), &made, &most)
 		if err := tx.Flush(); err != nil {

@@ -199,9 +199,13 @@ func (k *JourneyState) paused(today calendar.Day) string {
 }
 
 // teamOf is the organisation whose callers ring: the one that was agreed, else the journey's own, else the first that
-// the person said yes to by name; only where their yes covers it.
-func (k *JourneyState) teamOf(only, never []string) string {
-	may := func(o string) bool { return o != "" && mayRing(only, never, k.Sender, o) }
+// the person said yes to by name; only where their yes covers it, and a partner only while it may ring. It is empty
+// where nobody may.
+func (k *JourneyState) teamOf(only, never []string, standing *Plan, m moment) string {
+	may := func(o string) bool {
+		already := standing != nil && standing.Started && standing.Team == o
+		return o != "" && mayRing(only, never, k.Sender, o) && m.partners.rings(o, k.Sender, already, m.today)
+	}
 	for _, team := range append([]string{k.Agreed.Team, k.Sender}, only...) {
 		if may(team) {
 			return team

@@ -81,11 +81,13 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 	var found []callListed
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		found = nil
+		seeCaller(tx, p, calendar.DayOf(tx.Now, a.zone))
 		hours, err := hoursOf(tx, r, p, day)
 		if err != nil {
 			return err
 		}
-		listCalls(tx, p, callsWanted{day: day.String(), hours: hours, now: now, zone: a.zone.String(), after: after,
+		listCalls(tx, p, callsWanted{day: day.String(), today: calendar.DayOf(now, a.zone), hours: hours, now: now,
+			zone: a.zone.String(), after: after,
 			afterID: afterID, limit: page.Limit + 1}, func(c callListed) { found = append(found, c) })
 		return tx.Flush()
 	})
@@ -124,7 +126,7 @@ func (a api) showCall(w http.ResponseWriter, r *http.Request) error {
 	var shown *callShown
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		shown = nil
-		listCalls(tx, p, callsWanted{id: id, limit: 1}, func(c callListed) {
+		listCalls(tx, p, callsWanted{id: id, today: calendar.DayOf(tx.Now, a.zone), limit: 1}, func(c callListed) {
 			one := a.callShown(c, p, tx.Now)
 			one.Actions = schemas.CallActions(schemas.Role(p.Role),
 				schemas.StepAbout{IDs: map[string]string{"call": id}})
@@ -163,7 +165,9 @@ func (a api) callShown(c callListed, p principal.Principal, now time.Time) callS
 // withCall locks the journey of a call that p may see, does something about it, and commits what follows.
 func (a api) withCall(tx *flow.Tx, p principal.Principal, id string, do func(r *record, c callFound) error) error {
 	var found *callFound
-	findCall(tx, p, id, func(c callFound) { found = &c })
+	today := calendar.DayOf(tx.Now, a.zone)
+	seeCaller(tx, p, today)
+	findCall(tx, p, id, today, func(c callFound) { found = &c })
 	if err := tx.Flush(); err != nil {
 		return fmt.Errorf("finding call %s: %w", id, err)
 	}
@@ -171,12 +175,14 @@ func (a api) withCall(tx *flow.Tx, p principal.Principal, id string, do func(r *
 		return noCall()
 	}
 	records := store.Load(tx, []string{found.journey})
-	findCall(tx, p, id, func(c callFound) { found = &c }) // under the journey's lock it may stand otherwise
+	var known partners
+	loadPartners(tx, p, &known)
+	findCall(tx, p, id, today, func(c callFound) { found = &c }) // under the journey's lock it may stand otherwise
 	if err := tx.Flush(); err != nil {
 		return fmt.Errorf("locking the journey of call %s: %w", id, err)
 	}
 	r := records[found.journey]
-	r.callPlan = found.plan
+	r.callPlan, r.partners = found.plan, known
 	if err := do(r, *found); err != nil {
 		return err
 	}
@@ -251,7 +257,8 @@ func (r *record) claimable(id string, found callFound, p principal.Principal, no
 		return nil, "This call is over. Nothing of it is shown any more."
 	case plan.State != Active:
 		return nil, "Nobody is rung at the moment: the calls are paused."
-	case !mayRing(plan.Only, plan.Never, plan.Organisation, p.Organisation):
+	case !mayRing(plan.Only, plan.Never, plan.Organisation, p.Organisation),
+		!r.partners.rings(p.Organisation, plan.Organisation, true, calendar.DayOf(now, zone)):
 		return nil, "The person's yes is to others: your organisation may not ring."
 	case now.Before(plan.Call.DueAt.Add(-claimBefore)):
 		return nil, "It is too early: name and number are shown from 15 minutes before the call."

@@ -28,10 +28,12 @@ type callListed struct {
 }
 
 // ofTheirs bounds a statement over call c to what p may see: teams of the journey's organisation, and callers whose
-// organisation rings. It takes two arguments, from $first on.
-const ofTheirs = `(c.organisation = any($1) or c.team = $2 and c.ended_at is null)`
+// organisation rings, a partner's while its agreement is in force. It takes the first three arguments.
+const ofTheirs = `(c.organisation = any($1) or c.team = $2 and c.ended_at is null and may_ring($2, $3::date))`
 
-func theirs(p principal.Principal) []any { return []any{scopeOf(p).Organisations, p.Organisation} }
+func theirs(p principal.Principal, today calendar.Day) []any {
+	return []any{scopeOf(p).Organisations, p.Organisation, today.String()}
+}
 
 // callsWanted is a page of the open calls that fall due on a local day or before, after a place in the list; or one
 // call by its id, open or not.
@@ -40,6 +42,7 @@ func theirs(p principal.Principal) []any { return []any{scopeOf(p).Organisations
 // (hours, now, zone); everybody else sees all.
 type callsWanted struct {
 	id, day string
+	today   calendar.Day
 	hours   *callerRow
 	now     time.Time
 	zone    string
@@ -51,17 +54,18 @@ type callsWanted struct {
 // which are the condition of the calls wanted, and what it takes.
 func (w callsWanted) which(p principal.Principal) (condition string, args []any) {
 	if w.id != "" {
-		return `c.id = $3::uuid and ` + ofTheirs, append(theirs(p), w.id)
+		return `c.id = $4::uuid and ` + ofTheirs, append(theirs(p, w.today), w.id)
 	}
 	hours := w.hours
 	if hours == nil {
 		hours = &callerRow{}
 	}
-	return `c.ended_at is null and c.on_day <= $3::date and ` + ofTheirs +
-			` and ($5 = '' or (c.due_at, c.id::text) > ($4, $5))
-			and ($6::int[] is null or c.caller = $9 or c.due_at <= $10 or extract(dow from c.due_at at time zone $11)::int = any($6)
-				and extract(hour from c.due_at at time zone $11) >= $7 and extract(hour from c.due_at at time zone $11) < $8)`,
-		append(theirs(p), w.day, w.after, w.afterID, hours.Days, hours.FromHour, hours.ToHour, p.Mark(), w.now, w.zone)
+	return `c.ended_at is null and c.on_day <= $4::date and ` + ofTheirs +
+			` and ($6 = '' or (c.due_at, c.id::text) > ($5, $6))
+			and ($7::int[] is null or c.caller = $10 or c.due_at <= $11 or extract(dow from c.due_at at time zone $12)::int = any($7)
+				and extract(hour from c.due_at at time zone $12) >= $8 and extract(hour from c.due_at at time zone $12) < $9)`,
+		append(theirs(p, w.today), w.day, w.after, w.afterID, hours.Days, hours.FromHour, hours.ToHour, p.Mark(), w.now,
+			w.zone)
 }
 
 // listCalls queues the calls wanted, the soonest first.
@@ -98,11 +102,11 @@ type callFound struct {
 
 // findCall queues where a call of p's is: one of their organisation or team, or one that they rang for themselves. Who
 // has just hung up says what became of it, even where the person's yes to their organisation ended meanwhile.
-func findCall(q flow.Queuer, p principal.Principal, id string, each func(callFound)) {
+func findCall(q flow.Queuer, p principal.Principal, id string, today calendar.Day, each func(callFound)) {
 	q.Queue(`select c.journey::text, c.plan::text, c.state, c.due_at, c.scheduled_at, c.ended_at is not null from call c
-		where (c.organisation = any($1) or c.team = $2
-			or exists (select from rang r where r.call = c.id and r.team = $2 and r.mark = $4)) and c.id = $3::uuid`,
-		append(theirs(p), id, p.Mark())...).Query(func(rows pgx.Rows) error {
+		where (c.organisation = any($1) or c.team = $2 and may_ring($2, $3::date)
+			or exists (select from rang r where r.call = c.id and r.team = $2 and r.mark = $5)) and c.id = $4::uuid`,
+		append(theirs(p, today), id, p.Mark())...).Query(func(rows pgx.Rows) error {
 		var c callFound
 		_, err := pgx.ForEachRow(rows, []any{&c.journey, &c.plan, &c.state, &c.due, &c.scheduled, &c.ended},
 			func() error { each(c); return nil })
@@ -143,7 +147,7 @@ type callerRow struct {
 func readCaller(q flow.Queuer, p principal.Principal, today calendar.Day, into *callerRow) {
 	*into = callerRow{Days: []int32{1, 2, 3, 4, 5}, FromHour: 9, ToHour: 17, Most: mostCalls}
 	q.Queue(`select days, from_hour, to_hour, most, channel, address, coalesce(away_until::text, ''),
-			calendar is not null and coalesce(calendar_until >= $3::date, false)
+			calendar is not null and coalesce(calendar_until >= $3::date and may_ring(organisation, $3::date), false)
 		from caller where organisation = $1 and mark = $2`, p.Organisation, p.Mark(),
 		today.String()).Query(func(rows pgx.Rows) error {
 		var days []int32

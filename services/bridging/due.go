@@ -21,6 +21,7 @@ func (s *Service) Due() []flow.Due {
 		{Name: "calls", Every: time.Second, Limit: 256, Run: s.remind},
 		{Name: "notices", Every: time.Second, Limit: 32, Run: s.sendNotices},
 		{Name: "channels", Every: 30 * time.Second, Limit: 1, Run: s.alarmOfChannels},
+		{Name: "partners", Every: time.Second, Limit: 64, Run: s.giveOn},
 		{Name: "plans", Every: time.Minute, Limit: 64, Run: s.lookAtPlans}}
 }
 
@@ -159,6 +160,24 @@ func (s *Service) alarmOfChannels(_ context.Context, tx *flow.Tx, _ int) (int, e
 		})
 	})
 	return 0, tx.Flush()
+}
+
+// giveOn has the calls of partners that may not ring any more made by somebody else: their agreement has ended or was
+// ended, or outward sending is off. It lets plans go on for which nobody could ring and somebody may again.
+func (s *Service) giveOn(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var journeys []string
+	plansToGiveOn(tx, calendar.DayOf(tx.Now, s.zone).String(), limit, tx.Postponed(), func(journey string) {
+		journeys = append(journeys, journey)
+		tx.Attempt(journey)
+	})
+	if err := tx.Flush(); err != nil || len(journeys) == 0 {
+		return 0, err
+	}
+	records := store.Load(tx, journeys)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	return len(journeys), s.commit(tx, slices.Collect(maps.Values(records)))
 }
 
 // lookAtPlans lets plans go on whose pause has ended, and asks for those to be looked at with the person that are half

@@ -7,6 +7,7 @@ import (
 	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
@@ -15,12 +16,16 @@ func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Handle applies a batch of events.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
-	return s.handler().Handle(tx, batch)
+	now := *s
+	loadPartners(tx, principal.Principal{}, &now.partners)
+	return now.handler().Handle(tx, batch)
 }
 
+// handler decides with the partners of s.
 func (s *Service) handler() flow.Handler[JourneyState, record] {
 	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: subscriptions, Reconcile: s.reconcile,
-		Rows: map[string]func(flow.Queuer, []flow.Event) error{string(schemas.OfferRaised): keepOffers}}
+		Rows: map[string]func(flow.Queuer, []flow.Event) error{string(schemas.OfferRaised): keepOffers,
+			string(schemas.PartnerChanged): keepPartners}}
 }
 
 // subscriptions are what each type of event changes of what is known.
@@ -105,11 +110,12 @@ type effects struct {
 	same                 []string // plans with somebody who makes their calls, and a call that is new or moved
 	now                  time.Time
 	zone                 *time.Location
+	partners             partners
 }
 
 // reconcile brings the plans of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer) error {
-	f := effects{now: now, zone: s.zone}
+	f := effects{now: now, zone: s.zone, partners: s.partners}
 	for _, r := range changed {
 		f.reconcile(r)
 	}
@@ -134,7 +140,7 @@ func (f *effects) store(q flow.Queuer) error {
 
 // reconcile asks the rules about one journey and gathers what follows.
 func (f *effects) reconcile(r *record) {
-	c := reconcile(&r.State, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), f.zone)
+	c := reconcile(&r.State, r.Plan, r.Journey, moment{calendar.DayOf(f.now, f.zone), f.zone, f.partners})
 	if c.Open != nil {
 		r.Plan = c.Open
 		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.State.Sender,
@@ -195,7 +201,8 @@ func (f *effects) emit(r *record, c Changes) {
 		r.emit(t, schemas.BridgingProposedData{Plan: r.Plan.ID, EveryDays: r.Plan.EveryDays, Minutes: r.Plan.Minutes})
 	}
 	if c.Pause {
-		r.emit(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID})
+		r.emit(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID,
+			NobodyRings: r.Plan.Because == becauseNobody})
 	}
 	if c.Resume {
 		r.emit(schemas.BridgingResumed, schemas.BridgingResumedData{Plan: r.Plan.ID})

@@ -8,6 +8,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/libs/notify"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
@@ -62,7 +63,12 @@ func (s *Service) emitHelp(r *record, h *Help) {
 
 // commit ends a transaction of people or of the time, as the handler ends one of events.
 func (s *Service) commit(tx *flow.Tx, changed []*record) error {
-	return s.handler().Command(tx, changed...)
+	now := *s
+	loadPartners(tx, principal.Principal{}, &now.partners)
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	return now.handler().Command(tx, changed...)
 }
 
 // about is what it was asked from; a step where the body named one.

@@ -84,7 +84,7 @@ func dueNotices(q flow.Queuer, now time.Time, today string, limit int, each func
 	q.Queue(`select n.id, n.kind, coalesce(k.channel, ''), coalesce(k.address, ''), n.due_at, n.tries,
 			c.ended_at is null and c.due_at = n.due_at and c.caller in ('', n.mark) and coalesce(k.channel, '') <> ''
 			and coalesce(k.away_until < $2::date, true)
-				and (n.kind <> 'ahead' or n.due_at > $1)
+				and (n.kind <> 'ahead' or n.due_at > $1) and c.team = n.team and may_ring(n.team, $2::date)
 		from notice n join call c on c.id = n.call left join caller k on k.organisation = n.team and k.mark = n.mark
 		where n.next_at <= $1 order by n.next_at, n.id limit $3 for update of n skip locked`, now, today,
 		limit).Query(func(rows pgx.Rows) error {

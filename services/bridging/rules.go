@@ -97,6 +97,13 @@ func (k *JourneyState) busy() map[calendar.Day]bool {
 	return days
 }
 
+// notOn are the days on which nobody rings: somebody else is in touch, or whoever rings is away.
+func (k *JourneyState) notOn(team string, m moment) map[calendar.Day]bool {
+	days := k.busy()
+	maps.Copy(days, m.partners.away(team, m.today, m.today+furthest))
+	return days
+}
+
 // addAnswered: who is on a service's list waits.
 func (k *JourneyState) addAnswered(d schemas.ServiceAnsweredData) {
 	if d.Answer == answerWaiting {
@@ -142,6 +149,7 @@ const (
 	becausePerson    = "person"
 	becauseOnHold    = "held"
 	becauseClosed    = "journey-closed"
+	becauseNobody    = "nobody-rings" // of those to whom the person said yes, none may ring
 )
 
 // answers are what the person said to calls in this episode.
@@ -186,6 +194,24 @@ func desired(k *JourneyState, today calendar.Day) (State, string) {
 		return Active, ""
 	}
 	return Proposed, ""
+}
+
+// moment is what a decision about calls is made with.
+type moment struct {
+	today    calendar.Day
+	zone     *time.Location
+	partners partners
+}
+
+// desired is desired, where somebody may ring: else the plan pauses, and a navigator sees to it.
+func (k *JourneyState) desired(standing *Plan, m moment) (State, string) {
+	state, because := desired(k, m.today)
+	if state == Active {
+		if only, never := k.callers(); k.teamOf(only, never, standing, m) == "" {
+			return Paused, becauseNobody
+		}
+	}
+	return state, because
 }
 
 // humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records, or asks.
@@ -247,20 +273,21 @@ type Changes struct {
 
 // reconcile compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to
 // pause came first: then nobody is told before it goes on. A plan is not opened only to be ended.
-func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.Day, zone *time.Location) Changes {
-	state, because := desired(k, today)
+func reconcile(k *JourneyState, standing *Plan, journey string, m moment) Changes {
+	state, because := k.desired(standing, m)
 	var c Changes
 	switch {
 	case standing == nil && (state == None || state == Ended):
 		return c
 	case standing == nil:
-		c.Open = k.planned(Plan{}, state, because, today)
-		c.Propose, c.Start = state == Proposed, state == Active
+		c.Open = k.planned(Plan{}, state, because, m)
+		c.Propose, c.Start, c.Pause = state == Proposed, state == Active, because == becauseNobody
 	default:
-		now := k.planned(*standing, state, because, today)
+		now := k.planned(*standing, state, because, m)
 		c.Propose = state == Proposed && standing.State != Proposed
 		c.Start = state == Active && !standing.Started
-		c.Pause = state == Paused && standing.State != Paused
+		c.Pause = state == Paused && (standing.State != Paused ||
+			(because == becauseNobody) != (standing.Because == becauseNobody))
 		c.Resume = state == Active && standing.Started && standing.State != Active // paused, or asked about again
 		c.End = state == Ended
 		if !now.same(standing) {
@@ -269,26 +296,27 @@ func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.D
 	}
 	plan := c.Open
 	if plan == nil {
-		plan = k.planned(*standing, state, because, today)
+		plan = k.planned(*standing, state, because, m)
 	}
-	c.call(k, plan, journey, today, zone)
+	c.call(k, plan, journey, m)
 	return c
 }
 
 // planned is a plan as it should stand.
-func (k *JourneyState) planned(p Plan, state State, because string, today calendar.Day) *Plan {
+func (k *JourneyState) planned(p Plan, state State, because string, m moment) *Plan {
+	standing := p
 	p.State, p.Because = state, because
 	p.WaitingOn = append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
 	p.Only, p.Never = k.callers()
 	p.EveryDays, p.Monthly, p.Minutes, p.Team = k.Agreed.every(), k.Agreed.Monthly, k.Agreed.length(),
-		k.teamOf(p.Only, p.Never)
+		k.teamOf(p.Only, p.Never, &standing, m)
 	p.Started = p.Started || state == Active
 	if from, err := calendar.ParseDay(k.Agreed.From); err == nil {
 		p.Anchor = from
 	} else if p.Started && p.Anchor == 0 {
-		p.Anchor = today
+		p.Anchor = m.today
 	}
-	p.LookOn = k.lookOn(&p, today)
+	p.LookOn = k.lookOn(&p, m.today)
 	return &p
 }
 
@@ -314,8 +342,8 @@ func (p *Plan) same(o *Plan) bool {
 // call keeps one call ahead of an active plan and none ahead of any other. A call that has passed without an outcome
 // stays the one ahead, however long ago it was: what was missed is one call, marked late, and the rhythm goes on from
 // today.
-func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calendar.Day, zone *time.Location) {
-	ahead, base, busy := plan.Call, today, k.busy()
+func (c *Changes) call(k *JourneyState, plan *Plan, journey string, m moment) {
+	ahead, base, busy, zone := plan.Call, m.today, k.notOn(plan.Team, m), m.zone
 	if ahead != nil {
 		state, ended, again := k.agreed().standing(k.triesOf(ahead.ID), journey, busy, zone)
 		switch {
@@ -324,9 +352,11 @@ func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calend
 			done.State = state
 			c.Finish, ahead, base = &done, nil, max(base, done.Nominal)
 		case plan.State != Active:
-			c.Cancel = ahead
+			gone := *ahead
+			gone.Team = plan.Team // whoever may not ring any more sees nothing of it
+			c.Cancel = &gone
 		default:
-			c.move(k, plan, *ahead, again, journey, today, busy, zone)
+			c.move(k, plan, *ahead, again, journey, busy, m)
 		}
 	}
 	if plan.State != Active || ahead != nil {
@@ -342,9 +372,9 @@ func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calend
 // move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on
 // that one, or as what was agreed has changed. One that is past its day is not moved: it is late, and made when it may
 // be.
-func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.Day, journey string, today calendar.Day,
-	busy map[calendar.Day]bool, zone *time.Location) {
-	now := ahead
+func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.Day, journey string,
+	busy map[calendar.Day]bool, m moment) {
+	now, today, zone := ahead, m.today, m.zone
 	from := ahead.Nominal
 	if again > 0 {
 		from, now.Try = again, min(1+tried(k.triesOf(ahead.ID)), mostTries)

@@ -209,7 +209,7 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 		"a yes to one, which must not know now": {func(k *JourneyState) {
 			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
 			k.Bar(1, []string{"a"})
-		}, Active, []string{"a"}, []string{"a"}},
+		}, Paused, []string{"a"}, []string{"a"}}, // nobody may
 		"a yes to one, before it was closed": {func(k *JourneyState) {
 			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
@@ -218,7 +218,7 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 	} {
 		k := waiting()
 		tc.say(k)
-		c := reconcile(k, nil, aJourney, 0, time.UTC)
+		c := reconcile(k, nil, aJourney, moment{zone: time.UTC})
 		if tc.state == Ended {
 			if state, _ := desired(k, 0); state != Ended || c.Open != nil {
 				t.Errorf("%s: %q, %+v", name, state, c)
@@ -463,14 +463,14 @@ func TestAPlanWhoseYesLapsedGoesOnByANewYes(t *testing.T) {
 	consent := schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}
 	k := waiting()
 	k.addConsent(consent, schemas.Answered{At: 2, Yes: true})
-	started := reconcile(k, nil, "j", today, zone)
+	started := reconcile(k, nil, "j", moment{today: today, zone: zone})
 	k.addConsent(consent, schemas.Answered{At: 3, Lapsed: true})
-	lapsed := reconcile(k, started.Open, "j", today, zone)
+	lapsed := reconcile(k, started.Open, "j", moment{today: today, zone: zone})
 	if lapsed.Changes == nil || lapsed.Changes.State != Proposed || !lapsed.Propose {
 		t.Fatalf("a lapsed yes makes of the plan %+v", lapsed)
 	}
 	k.addConsent(consent, schemas.Answered{At: 4, Yes: true})
-	again := reconcile(k, lapsed.Changes, "j", today, zone)
+	again := reconcile(k, lapsed.Changes, "j", moment{today: today, zone: zone})
 	if again.Changes == nil || again.Changes.State != Active || !again.Resume || again.Schedule == nil {
 		t.Errorf("a new yes makes of the plan %+v", again)
 	}
@@ -505,10 +505,10 @@ func TestCallsAreWithinTheHoursThatThePersonNamed(t *testing.T) {
 	today := calendar.DayOf(time.Date(2026, 11, 2, 9, 0, 0, 0, zone), zone)
 	k := waiting()
 	k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, schemas.Answered{At: 2, Yes: true})
-	first := reconcile(k, nil, "j", today, zone)
+	first := reconcile(k, nil, "j", moment{today: today, zone: zone})
 	k.Ring(6, &schemas.ContactHours{FromHour: 20, ToHour: 21})
 	first.Open.Call = first.Schedule
-	moved := reconcile(k, first.Open, "j", today, zone)
+	moved := reconcile(k, first.Open, "j", moment{today: today, zone: zone})
 	if moved.Move == nil || moved.Move.DueAt.In(zone).Hour() != 20 {
 		t.Errorf("a call that is planned already stays: %+v", moved)
 	}

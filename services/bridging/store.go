@@ -18,6 +18,7 @@ type record struct {
 	Plan     *Plan
 	entered  *Try
 	callPlan string
+	partners partners // as they stand, where somebody asks for a call
 }
 
 var store = flow.Store[JourneyState, record]{
@@ -224,7 +225,8 @@ func cancelCalls(q flow.Queuer, calls []Call, at time.Time) {
 	if len(calls) > 0 {
 		c := callsOf(calls)
 		endTimers(q, c.ids)
-		q.Queue(`update call set state = 'cancelled', ended_at = $2, sequence = sequence + 1 where id = any($1::uuid[])`, c.ids, at)
+		q.Queue(`update call set state = 'cancelled', ended_at = $2, sequence = sequence + 1, team = n.team
+			from unnest($1::uuid[], $3::text[]) as n(id, team) where call.id = n.id`, c.ids, at, c.teams)
 	}
 }
 
@@ -245,7 +247,8 @@ func moveCalls(q flow.Queuer, calls []Call) {
 		endTimers(q, c.ids)
 		q.Queue(`update call set nominal = n.nominal::date, on_day = n.on_day::date, due_at = n.due_at, try = n.try,
 			sequence = n.sequence,
-				team = n.team, late = false, claim_of = '', claim_mark = '', claim_until = null
+				team = n.team, caller = case when call.team = n.team then call.caller else '' end,
+				late = false, claim_of = '', claim_mark = '', claim_until = null
 			from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::integer[], $6::integer[], $7::text[])
 				as n(id, nominal, on_day, due_at, try, sequence, team) where call.id = n.id`,
 			c.ids, c.nominal, c.days, c.due, c.tries, c.sequences, c.teams)

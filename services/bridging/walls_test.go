@@ -16,8 +16,10 @@ import (
 // said yes to before.
 func TestAnOrganisationThatMustNotKnowRingsNobody(t *testing.T) {
 	t.Parallel()
-	const partner = "8c4bba9e-7d0a-4d8e-8a43-1c2f3a4b5c6d"
 	d := newDesk(t, Config{})
+	terms := d.agreed(60)
+	d.stands(1, terms)
+	partner := terms.Partner
 	journey, call, due := d.active(now)
 	d.as(schemas.Navigator, "RXX", "navigator")
 	if _, status, text := do[planShown](d, "POST", "/api/journeys/"+journey+"/plan",

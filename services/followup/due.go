@@ -6,14 +6,63 @@ import (
 	"slices"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
+	"footbridge/schemas"
 )
 
 // Due are the loops over what falls due by time.
 func (s *Service) Due() []flow.Due {
-	return []flow.Due{{Name: "offers-due", Every: time.Second, Limit: 256, Run: s.offersDue},
+	return []flow.Due{{Name: "partners-changed", Every: time.Second, Limit: 64, Run: s.tellOfPartners},
+		{Name: "offers-due", Every: time.Second, Limit: 256, Run: s.offersDue},
 		{Name: "exhausted-again", Every: time.Second, Limit: 256, Run: s.exhaustedAgain},
 		{Name: "deletions-due", Every: time.Minute, Limit: 256, Run: s.deletionsDue}}
+}
+
+// tellOfPartners says how partners stand that have changed: whoever keeps to their agreements reads it there.
+func (s *Service) tellOfPartners(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var all []partnerNews
+	var live []string
+	unsaidPartners(tx, limit, tx.Postponed(), func(n partnerNews) {
+		tx.Attempt(n.ID)
+		all = append(all, n)
+	})
+	loadLive(tx, &live)
+	if err := tx.Flush(); err != nil || len(all) == 0 {
+		return 0, err
+	}
+	slices.Sort(live)
+	ids := make([]string, len(all))
+	for i, n := range all {
+		ids[i] = n.ID
+		tx.Emit(flow.Emission{Type: string(schemas.PartnerChanged), Journey: n.ID, Version: n.version + 1,
+			Data: n.changed(live, s.writes(tx.Now).today())})
+	}
+	saidPartners(tx, ids)
+	return len(all), tx.Flush()
+}
+
+// The most that one event says of a partner. For organisations beyond it nothing is passed on: that is said as if it
+// were off.
+const mostLive, mostAway = 50, 60
+
+// changed is how a partner stands on a day, for whoever keeps to it.
+func (n partnerNews) changed(live []string, today calendar.Day) schemas.PartnerChangedData {
+	live = live[:min(len(live), mostLive)]
+	d := schemas.PartnerChangedData{Partner: n.ID, Live: live, Invented: n.invented}
+	if n.Agreement != nil {
+		d.AgreementFrom, d.AgreementUntil = n.Agreement.First.String(), n.Agreement.Last.String()
+	}
+	if n.PausedUntil != 0 {
+		d.PausedUntil = n.PausedUntil.String()
+	}
+	for _, away := range n.Away {
+		if away.Last < today || len(d.Away) == mostAway {
+			continue
+		}
+		d.Away = append(d.Away, schemas.AwayDays{From: away.First.String(), Until: away.Last.String()})
+	}
+	return d
 }
 
 // deletionsDue says of each offer that is over, once, that its partner's contact about data is to be written to.

@@ -145,7 +145,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return s, nil
 	}
 	batch := &pgx.Batch{}
-	seedPartners(batch, cfg.Partners)
+	seedPartners(batch, cfg.Partners, cfg.Invented)
 	if err := cfg.Pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("storing the partners: %w", err)
 	}

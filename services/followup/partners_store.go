@@ -55,16 +55,31 @@ func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 		p.ChangedAt = *changed
 	}
 	copy(p.Works[:], works)
-	if from != nil && until != nil {
-		p.Agreement = &Span{dayOf(*from), dayOf(*until)}
-	}
-	for i := 0; i+1 < len(away); i += 2 {
-		p.Away = append(p.Away, Span{dayOf(away[i]), dayOf(away[i+1])})
-	}
-	if paused != nil {
-		p.PausedUntil = dayOf(*paused)
-	}
+	p.Agreement, p.PausedUntil, p.Away = spanOf(from, until), dayOrNone(paused), spansOf(away)
 	return p, err
+}
+
+// spanOf are the days of an agreement, nil where there is none.
+func spanOf(from, until *time.Time) *Span {
+	if from == nil || until == nil {
+		return nil
+	}
+	return &Span{dayOf(*from), dayOf(*until)}
+}
+
+func dayOrNone(date *time.Time) calendar.Day {
+	if date == nil {
+		return 0
+	}
+	return dayOf(*date)
+}
+
+// spansOf are holidays, whose first and last days stand after each other.
+func spansOf(away []time.Time) (spans []Span) {
+	for i := 0; i+1 < len(away); i += 2 {
+		spans = append(spans, Span{dayOf(away[i]), dayOf(away[i+1])})
+	}
+	return spans
 }
 
 // dayOf is a date of the database as a local day.
@@ -121,7 +136,7 @@ func placesOf(q flow.Queuer, who principal.Principal, week calendar.Day, p *[]Pa
 
 // seedPartners queues that these are the partners the directory lists. One that is gone from it keeps its row, for its
 // offers, and is asked no more. What people have changed of one stands.
-func seedPartners(q flow.Queuer, partners []PartnerConfig) {
+func seedPartners(q flow.Queuer, partners []PartnerConfig, invented bool) {
 	partners = slices.SortedFunc(slices.Values(partners),
 		func(a, b PartnerConfig) int { return cmp.Compare(a.ID, b.ID) })
 	ids := []string{}
@@ -139,6 +154,9 @@ func seedPartners(q flow.Queuer, partners []PartnerConfig) {
 			excluded.name,
 				rank = excluded.rank, listed = true`,
 			p.ID, p.Organisation, p.Service, p.Name, p.Works[:], p.Rank, from, until, p.HeldBy)
+		q.Queue(`insert into partner_news (partner, invented) values ($1::text::uuid, $2)
+			on conflict (partner) do update set invented = excluded.invented, unsaid = true
+			where partner_news.invented <> excluded.invented`, p.ID, invented)
 	}
 	q.Queue(`update partner set listed = false where listed and not id::text = any($1)`, ids)
 }
@@ -196,7 +214,46 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 		list(p.Languages),
 		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Version, now, p.DataContact,
 		list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas), p.HeldBy)
+	q.Queue(`update partner_news set unsaid = true where partner = $1::text::uuid`, p.ID)
 	wakeWaiting(q, now)
+}
+
+// partnerNews is what others are to be told of a partner.
+type partnerNews struct {
+	Partner
+	version  int64
+	invented bool
+}
+
+// unsaidPartners queues the locking of what others are to be told of partners, with how they stand. What somebody
+// changes at the moment is left for the next time.
+func unsaidPartners(q flow.Queuer, limit int, postponed []string, into func(partnerNews)) {
+	q.Queue(`select p.id::text, p.agreement_from, p.agreement_until, p.paused_until, p.away, n.version, n.invented
+		from partner_news n join partner p on p.id = n.partner where n.unsaid and not p.id::text = any($2)
+		order by p.id limit $1 for update of n skip locked`, limit, postponed).Query(func(rows pgx.Rows) error {
+		all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n partnerNews, err error) {
+			var from, until, paused *time.Time
+			var away []time.Time
+			err = row.Scan(&n.ID, &from, &until, &paused, &away, &n.version, &n.invented)
+			n.Agreement, n.PausedUntil, n.Away = spanOf(from, until), dayOrNone(paused), spansOf(away)
+			return n, err
+		})
+		for _, n := range all {
+			into(n)
+		}
+		return err
+	})
+}
+
+// saidPartners queues that others have been told how partners stand.
+func saidPartners(q flow.Queuer, ids []string) {
+	q.Queue(`update partner_news set unsaid = false, version = version + 1 where partner = any($1::text[]::uuid[])`, ids)
+}
+
+// tellPartners queues that others are told again how every partner stands.
+func tellPartners(q flow.Queuer) {
+	q.Queue(`with n as (select partner from partner_news order by partner for update)
+		update partner_news set unsaid = true from n where partner_news.partner = n.partner`)
 }
 
 func list(codes []string) []string { return append([]string{}, codes...) }
@@ -287,6 +344,7 @@ func offLive(q flow.Queuer, _ principal.Principal, organisation, by string, now 
 // wakeLive queues that the offers of an organisation that stand are looked at, since outward sending has been turned on
 // or off.
 func wakeLive(q flow.Queuer, organisation string, now time.Time) {
+	tellPartners(q)
 	q.Queue(`update offer set due_at = $2 where id in (select id from offer where organisation = $1
 		and ended_at is null and accepted_at is null order by id for no key update)`, organisation, now)
 }

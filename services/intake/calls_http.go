@@ -65,7 +65,7 @@ func (s *Service) readCallPerson(tx *flow.Tx, who principal.Principal, call stri
 	}
 	still := false // under the person's lock it may be over
 	findCallGrant(tx, who, call, tx.Now, func(string) { still = true })
-	standing, _, err := sub.loadOffers(tx)
+	standing, _, err := sub.loadOffers(tx, who.Organisation)
 	if err != nil || !still {
 		return nil, err
 	}

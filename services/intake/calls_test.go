@@ -96,6 +96,27 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 	}
 }
 
+// A partner's caller reads whom they ring under its agreement, and not a day longer.
+func TestAPartnersCallerReadsUnderItsAgreementAlone(t *testing.T) {
+	t.Parallel()
+	const call = "33333333-3333-4333-8333-333333333333"
+	peer := principal.Principal{Organisation: ours.Organisation, Role: string(schemas.Caller), Subject: "peer"}
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"bridging",
+		"organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	now := p.clock.Now()
+	p.hear(t, offerEvent(t, journey, schemas.CallClaimed, 5, now, schemas.CallClaimedData{Call: call,
+		Organisation: ours.Organisation, Holder: peer.Mark(), Until: now.Add(time.Hour)}))
+	for i, tc := range []struct{ first, last, want int }{{-1, 30, http.StatusOK}, {-1, 0, http.StatusOK},
+		{-30, -1, http.StatusNotFound}, {1, 30, http.StatusNotFound}} {
+		day := func(days int) string { return now.In(time.UTC).AddDate(0, 0, days).Format(time.DateOnly) }
+		p.hear(t, offerEvent(t, offerID("9"), schemas.PartnerChanged, int64(i+1), now, schemas.PartnerChangedData{
+			Partner: ours.Organisation, AgreementFrom: day(tc.first), AgreementUntil: day(tc.last)}))
+		p.must(t, tc.want, peer, "GET", "/api/calls/"+call+"/person", "")
+	}
+}
+
 func readJSON[T any](t testing.TB, text string) (read T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &read); err != nil {

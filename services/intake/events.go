@@ -40,6 +40,9 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 		if err := keepSaidOnCalls(tx, fresh); err != nil {
 			return err
 		}
+		if err := keepPartnerTerms(tx, fresh); err != nil {
+			return err
+		}
 		return applyOffers(tx, fresh)
 	}
 }
@@ -161,6 +164,29 @@ func applyOffers(tx *flow.Tx, fresh []flow.Event) error {
 		storeOffer(tx, *known[id])
 	}
 	return nil
+}
+
+// keepPartnerTerms keeps from when until when partners may be told anything.
+func keepPartnerTerms(tx *flow.Tx, fresh []flow.Event) error {
+	for _, e := range fresh {
+		d, ok, err := readPartner(e)
+		if err != nil {
+			return err
+		}
+		if ok {
+			storePartnerTerms(tx, flow.ReadSequence(e.Sequence), d)
+		}
+	}
+	return nil
+}
+
+// readPartner reads an event about a partner; false where it is about something else.
+func readPartner(e flow.Event) (d schemas.PartnerChangedData, ok bool, err error) {
+	if schemas.Type(e.Type) == schemas.PartnerChanged {
+		d, err = flow.Decode[schemas.PartnerChangedData](e)
+		return d, err == nil, err
+	}
+	return d, false, nil
 }
 
 // closing is that a journey was closed: acceptances that know of no later turn of the journey, and answers told with a

@@ -61,9 +61,20 @@ func storeOffer(q queuer, o record.Offer) {
 		o.ID, o.Journey, o.Partner, o.Accepted, o.Transition, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
 }
 
-// loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey
-// and the person stand now.
-func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.AccessState, offers []record.Offer, err error) {
+// storePartnerTerms queues from when until when a partner may be told anything; what is older than what is known
+// changes nothing.
+func storePartnerTerms(q queuer, at int64, d schemas.PartnerChangedData) {
+	q.Queue(`insert into partner_terms (partner, said, first_day, last_day)
+		values ($1, $2, nullif($3, '')::date, nullif($4, '')::date)
+		on conflict (partner) do update set said = excluded.said, first_day = excluded.first_day,
+			last_day = excluded.last_day where partner_terms.said < excluded.said`, d.Partner, at, d.AgreementFrom,
+		d.AgreementUntil)
+}
+
+// loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers, the agreements
+// with them and with the organisation that asks, and how the journey and the person stand now.
+func (sub *subjectOf) loadOffers(tx *flow.Tx, organisation string) (standing record.AccessState,
+	offers []record.Offer, err error) {
 	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`,
 		sub.Journey).
 		QueryRow(func(row pgx.Row) error {
@@ -84,6 +95,16 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.AccessState, offe
 	tx.Queue(`select `+offerColumns+` from partner_offer where journey = $1::uuid order by id`,
 		sub.Journey).Query(func(rows pgx.Rows) error {
 		return scanOffers(rows, func(o record.Offer) { offers = append(offers, o) })
+	})
+	standing.Agreements = map[string]record.Agreement{}
+	tx.Queue(`select partner, coalesce(first_day::text, ''), coalesce(last_day::text, '') from partner_terms
+		where partner = $2 or partner in (select partner from partner_offer where journey = $1::uuid)`, sub.Journey,
+		organisation).Query(func(rows pgx.Rows) error {
+		var partner string
+		var a record.Agreement
+		_, err := pgx.ForEachRow(rows, []any{&partner, &a.First, &a.Last},
+			func() error { standing.Agreements[partner] = a; return nil })
+		return err
 	})
 	if err := tx.Flush(); err != nil {
 		return record.AccessState{}, nil, err

@@ -69,11 +69,31 @@ func TestAPartnerReadsNothingWithoutAnyOneOfWhatItTakes(t *testing.T) {
 		return func(t *testing.T, w when) { p := w.p; p.hear(t, offerEvent(t, w.journey, typ, 3, w.at, data)) }
 	}
 	day := func(w when, days int) string { return w.at.AddDate(0, 0, days).Format(time.DateOnly) }
+	// agreed is what followup says of a partner's agreement, with days from today, in the order of what it said
+	agreed := func(t *testing.T, w when, sequence int64, partner string, first, last int) {
+		w.p.hear(t, offerEvent(t, offerID("9"), schemas.PartnerChanged, sequence, w.at,
+			schemas.PartnerChangedData{Partner: partner, AgreementFrom: day(w, first), AgreementUntil: day(w, last)}))
+	}
 	for name, tc := range map[string]struct {
 		do    func(*testing.T, when)
 		reads bool
 	}{
 		"nothing more": {func(*testing.T, when) {}, true},
+		"agreement ended since": {func(t *testing.T, w when) {
+			agreed(t, w, 2, ours.Organisation, -30, -1)
+			agreed(t, w, 1, ours.Organisation, -30, 30) // older news, later
+		}, false},
+		"agreement moved to next week": {func(t *testing.T, w when) {
+			agreed(t, w, 1, ours.Organisation, 7, 30)
+		}, false},
+		"another's agreement ended": {func(t *testing.T, w when) {
+			agreed(t, w, 1, theirs.Organisation, -30, -1)
+		}, true},
+		"agreement renewed": {func(t *testing.T, w when) {
+			say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offerID("1"), Partner: ours.Organisation,
+				AgreementUntil: day(w, -1)})(t, w)
+			agreed(t, w, 1, ours.Organisation, -30, 30)
+		}, true},
 		"handed back": {say(schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: offerID("1"),
 			Reason: "could-not-contact"}), false},
 		"declined": {say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: offerID("1"),

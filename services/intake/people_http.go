@@ -659,7 +659,7 @@ func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjec
 	var offers []record.Offer
 	own := ""
 	if schemas.Role(who.Role) == schemas.Partner {
-		if standing, offers, err = sub.loadOffers(tx); err != nil {
+		if standing, offers, err = sub.loadOffers(tx, asking.Organisation); err != nil {
 			return nil, nil, err
 		}
 	}

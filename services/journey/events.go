@@ -584,8 +584,10 @@ var heard = map[schemas.Type]hearing{
 		return shown{"everyDays": d.EveryDays, "minutes": d.Minutes}
 	}),
 	schemas.BridgingPaused: on(func(k *JourneyState, d schemas.BridgingPausedData, at int64, when time.Time) shown {
-		k.addPlan(at, when, d.Plan, planPaused)
-		return nil
+		if k.addPlan(at, when, d.Plan, planPaused); k.Plan.At == at {
+			k.Plan.NobodyRings = d.NobodyRings
+		}
+		return shown{"nobodyRings": d.NobodyRings}
 	}),
 	schemas.BridgingResumed: on(func(k *JourneyState, d schemas.BridgingResumedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planActive)

@@ -73,6 +73,7 @@ const (
 	stepAskAboutCalls   = "ask-about-calls"
 	stepCall            = "bridging-call"
 	stepUnanswered      = "calls-unanswered"
+	stepWhoRings        = "find-who-rings"
 	stepNumber          = "number-not-theirs"
 	stepAskToStop       = "ask-whether-to-stop"
 	stepDeletion        = "confirm-deletion"
@@ -351,6 +352,12 @@ var rules = []rule{
 			}
 			return s.Call.ID
 		}},
+
+	{stepWhoRings, func(s situation) bool {
+		return !s.quiet && s.Plan.State == planPaused && s.Plan.NobodyRings && !s.calls.is(false)
+	}, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Plan.When, s.Contact.When) },
+		func(s situation) string { return fmt.Sprintf("%s/%d", s.Plan.ID, s.Plan.At) }},
 
 	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) },
 		navigator,

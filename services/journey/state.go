@@ -249,6 +249,8 @@ type Plan struct {
 	Subscribed
 	ID    string `json:"id,omitempty"`
 	State string `json:"state,omitempty"`
+	// NobodyRings: of those to whom the person said yes nobody may ring at present.
+	NobodyRings bool `json:"nobodyRings,omitempty"`
 }
 
 // Call is the bridging call that was scheduled last.
@@ -445,7 +447,7 @@ func (k *JourneyState) addAnswered(at int64, when time.Time, d schemas.ServiceAn
 
 func (k *JourneyState) addPlan(at int64, when time.Time, id, state string) {
 	if k.Plan.apply(at, when) {
-		k.Plan.ID, k.Plan.State = id, state
+		k.Plan.ID, k.Plan.State, k.Plan.NobodyRings = id, state, false
 	}
 }
 

@@ -282,6 +282,10 @@ var everyKind = map[string]ending{
 		s.call("c1")
 		s.say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: "c1", Why: schemas.WrongNumber, Navigator: true})
 	}, reached, func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
+	stepWhoRings: {func(s *teller) {
+		s.call("c1")
+		s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl", NobodyRings: true})
+	}, func(s *teller) { s.say(schemas.BridgingResumed, schemas.BridgingResumedData{Plan: "pl"}) }, liked},
 	stepAskToStop: {func(s *teller) {
 		s.call("c1")
 		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: "c1", By: schemas.StoppedByOther, At: s.at})

@@ -14,7 +14,7 @@ import (
 // hearing are the functions and the table in which a service tells event types apart.
 var hearing = []string{"subscriptions", "handler", "subscribe", "learn", "hear", "apply", "applyEvent", "aboutMessage",
 	"heard",
-	"journeyEvents", "readOffer", "readCall"}
+	"journeyEvents", "readOffer", "readCall", "readPartner"}
 
 var eventRow = regexp.MustCompile("^\\| `([a-z-]+\\.[a-z-]+\\.v[0-9]+)` \\| ([a-z]+) \\| ([^|]*) \\|")
 

@@ -1,6 +1,6 @@
 -- What followup's login may do: nothing is deleted. What was asked, booked and decided stays as it was; of such a row only
 -- what answers or ends it changes.
-grant select, insert, update on journey_state, offer, partner, calendar to login;
+grant select, insert, update on journey_state, offer, partner, partner_news, calendar to login;
 grant select, insert on appointment, offer_question, live to login;
 grant update (state, ended_at) on appointment to login;
 grant update (reply, answered_at) on offer_question to login;

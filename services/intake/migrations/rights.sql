@@ -9,7 +9,7 @@ grant select, insert, update on person, visit, journey, request to login;
 grant select, insert, update, delete on person_lookup, person_number, contact_card, note, summary, contact_stop, feed_hour, content_kept to login;
 grant select, insert on consent to login;
 grant update (reminded_at, lapsed_at, until_day) on consent to login;
-grant select, insert, update on partner_offer, yes_told, call_grant to login;
+grant select, insert, update on partner_offer, partner_terms, yes_told, call_grant to login;
 grant select, insert, delete on partner_person to login;
 grant select, insert on access_log to login;
 grant update (reason) on access_log to login;

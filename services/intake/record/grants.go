@@ -46,7 +46,7 @@ const readsAfter = 14
 func (o Offer) isActive(j AccessState, today string) bool {
 	return o.Accepted > 0 && !o.Ended && (j.ClosedTransition == 0 || o.Transition > j.ClosedTransition) &&
 		o.Accepted > j.Exhausted &&
-		o.AgreementUntil != "" && today <= o.AgreementUntil &&
+		j.inForce(o.Partner, Agreement{Last: o.AgreementUntil}, today) &&
 		(o.CompletedOn == "" || DaysBetween(o.CompletedOn, today) <= readsAfter)
 }
 
@@ -64,6 +64,22 @@ type AccessState struct {
 	Cancelled bool // no visit or request of the journey stands
 	// a clinician, or another human, decides first whether anybody may be in touch
 	Waits bool
+	// Agreements are those with partners, by their ids, as followup said last.
+	Agreements map[string]Agreement
+}
+
+// Agreement is from when until when a partner may be told anything, local days and both inclusive; Last is empty where
+// none is recorded.
+type Agreement struct{ First, Last string }
+
+// inForce says whether the agreement with an organisation is in force on a day: as it stands by what was said of it
+// last, else as was known before.
+func (j AccessState) inForce(organisation string, before Agreement, today string) bool {
+	a, known := j.Agreements[organisation]
+	if !known {
+		a = before
+	}
+	return a.Last != "" && a.First <= today && today <= a.Last
 }
 
 // Asking is who wants to read who a person is.
@@ -134,14 +150,19 @@ func MayRead(asking Asking, group Group, standing AccessState, offers []Offer, a
 // RefusedNoCall: the person's yes to calls is not to who rings, or something stops or holds contact.
 const RefusedNoCall = "no-call"
 
+// noEnd is a day after all others.
+const noEnd = "9999-12-31"
+
 // MayRing decides whether somebody who is about to make a call may read the name and number that were agreed, or why
-// not: a yes to calls that covers their organisation, and nothing that stops, holds or ends contact.
+// not: a yes to calls that covers their organisation, an agreement in force where it is a partner, and nothing that
+// stops, holds or ends contact.
 func MayRing(organisation string, hidden bool, group Group, standing AccessState, answers []Answer,
 	today string) (refused string) {
 	switch {
 	case hidden:
 		return RefusedBarred
 	case standing.State != JourneyOpen, standing.Stopped, standing.Cancelled, standing.Waits,
+		!standing.inForce(organisation, Agreement{Last: noEnd}, today), // the NHS has none, and needs none
 		!Consent(group, answers, schemas.PurposeBridging, organisation, today).Holds():
 		return RefusedNoCall
 	}

@@ -1,0 +1,301 @@
+package bridging
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/ics"
+	"footbridge/schemas"
+)
+
+// stands lets bridging know how a partner stands, as followup says it; sequence rises with each time.
+func (d *desk) stands(sequence int64, p schemas.PartnerChangedData) {
+	d.t.Helper()
+	text, err := json.Marshal(p)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.apply(flow.Event{Type: string(schemas.PartnerChanged), Subject: p.Partner, Correlation: "first",
+		Sequence: flow.FormatSequence(sequence), Time: d.c.Now(), Data: text})
+}
+
+// agreed is a partner with an agreement from yesterday until some days from now, for whose organisation sending is on.
+func (d *desk) agreed(days int) schemas.PartnerChangedData {
+	today := calendar.DayOf(d.c.Now(), d.zone)
+	return schemas.PartnerChangedData{Partner: clock.NewRandomID(), AgreementFrom: (today - 1).String(),
+		AgreementUntil: (today + calendar.Day(days)).String(), Live: []string{"RXX"}}
+}
+
+// answered says on a journey that the person said yes to calls by an organisation alone.
+func (d *desk) answered(journey, organisation string) {
+	d.t.Helper()
+	s := &teller{said: map[string]int64{"intake": 20}}
+	s.say("intake", schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}})
+	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging},
+		Organisation: organisation})
+	for i := range s.events {
+		s.events[i].Subject, s.events[i].Time = journey, d.c.Now()
+	}
+	d.apply(s.events...)
+}
+
+// planNow is how a journey's plan stands, and the team of the call ahead of it.
+func (d *desk) planNow(journey string) (state, because, team, call string, due time.Time) {
+	d.t.Helper()
+	if err := d.pool.QueryRow(d.t.Context(), `select p.state, p.because, coalesce(c.team, ''),
+			coalesce(c.id::text, ''), coalesce(c.due_at, 'epoch') from plan p
+			left join call c on c.plan = p.id and c.ended_at is null
+			where p.journey = $1 and p.ended_at is null`, journey).Scan(&state, &because, &team, &call,
+		&due); err != nil {
+		d.t.Fatal(err)
+	}
+	return state, because, team, call, due
+}
+
+func (d *desk) listed() int {
+	d.t.Helper()
+	got, status, text := do[struct{ Items []callShown }](d, "GET", "/api/calls?due=2027-12-31", "")
+	if status != http.StatusOK {
+		d.t.Fatalf("%d %s", status, text)
+	}
+	return len(got.Items)
+}
+
+// A partner rings under its agreement and not a day longer: then its callers have no list, no call, no calendar and no
+// reminder, and the calls are made by the journey's own team, which is reminded.
+func TestAPartnerRingsUnderItsAgreementAndNotADayLonger(t *testing.T) {
+	t.Parallel()
+	p := newPager(t)
+	d := newDesk(t, Config{Notify: p.sender(t)})
+	partner := d.agreed(40)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.as(schemas.Navigator, "RXX", "navigator")
+	if _, status, text := do[planShown](d, "POST", "/api/journeys/"+journey+"/plan",
+		`{"team":"`+partner.Partner+`"}`); status != http.StatusOK {
+		t.Fatal(status, text)
+	}
+	_, _, team, call, due := d.planNow(journey)
+	if team != partner.Partner {
+		t.Fatalf("the partner's call is %s's", team)
+	}
+	d.keeps("nurse", anyHour(p, "nurse"))
+	d.as(schemas.Caller, partner.Partner, "peer")
+	if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", anyHour(p, "peer")); status != http.StatusOK {
+		t.Fatal(status, text)
+	}
+	made, status, text := do[ics.Made](d, "POST", "/api/callers/me/calendar", "")
+	if status != http.StatusCreated {
+		t.Fatal(status, text)
+	}
+	calendarIs := func(want int) {
+		t.Helper()
+		defer d.as(schemas.Caller, partner.Partner, "peer")
+		if status, _ := d.fetch(made.URL[strings.Index(made.URL, "/api/"):]); status != want {
+			t.Errorf("its calendar answers %d, want %d", status, want)
+		}
+	}
+	calendarIs(http.StatusOK)
+	if d.listed() != 1 {
+		t.Error("the partner does not list its call")
+	}
+	// the agreement is ended early, the day before the call
+	d.at(due.Add(-25 * time.Hour))
+	partner.AgreementUntil = (calendar.DayOf(d.c.Now(), d.zone) - 1).String()
+	d.stands(3, partner)
+	d.stands(2, d.like(partner, 300)) // older news, later
+	calendarIs(http.StatusNotFound)
+	if d.listed() != 0 {
+		t.Error("it lists a call after its agreement")
+	}
+	for _, path := range []string{"/claim", ""} {
+		method := map[string]string{"": "GET", "/claim": "POST"}[path]
+		if _, status, _ := do[any](d, method, "/api/calls/"+call+path, ""); status != http.StatusNotFound {
+			t.Errorf("%s%s: %d", method, path, status)
+		}
+	}
+	d.due("partners")
+	state, _, team, same, _ := d.planNow(journey)
+	if state != string(Active) || team != "RXX" || same != call {
+		t.Errorf("the call %s is %s's, of a plan that is %s", same, team, state)
+	}
+	d.as(schemas.Caller, "RXX", "nurse")
+	if d.listed() != 1 {
+		t.Error("the call is on nobody's list")
+	}
+	d.at(due)
+	d.due("calls")
+	d.due("notices")
+	if got := p.paged(); !slices.Equal(got, []string{"/nurse"}) {
+		t.Errorf("reminded: %v", got)
+	}
+	if _, status, text := do[claimShown](d, "POST", "/api/calls/"+call+"/claim", ""); status != http.StatusOK {
+		t.Errorf("the team rings: %d %s", status, text)
+	}
+}
+
+// like is a partner with another last day of its agreement.
+func (d *desk) like(p schemas.PartnerChangedData, days int) schemas.PartnerChangedData {
+	p.AgreementUntil = (calendar.DayOf(d.c.Now(), d.zone) + calendar.Day(days)).String()
+	return p
+}
+
+// A reminder that waits for a caller whose partner's agreement has ended meanwhile is sent to nobody there.
+func TestAReminderThatWaitsIsNotSentAfterTheAgreement(t *testing.T) {
+	t.Parallel()
+	p := newPager(t)
+	d := newDesk(t, Config{Notify: p.sender(t)})
+	partner := d.agreed(40)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.answered(journey, partner.Partner)
+	_, _, _, _, due := d.planNow(journey)
+	d.as(schemas.Caller, partner.Partner, "peer")
+	if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", anyHour(p, "peer")); status != http.StatusOK {
+		t.Fatal(status, text)
+	}
+	d.at(due)
+	d.due("calls")
+	d.stands(2, d.like(partner, -1))
+	d.due("notices")
+	if got := p.paged(); len(got) != 0 {
+		t.Errorf("reminded: %v", got)
+	}
+}
+
+// Where the person said yes to one partner alone, and it may not ring any more, nobody else does: the calls pause, a
+// navigator is told, and they go on when somebody may ring again.
+func TestWhereNobodyMayRingTheCallsPauseAndANavigatorIsTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	partner := d.agreed(3)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.answered(journey, partner.Partner)
+	if state, _, team, _, _ := d.planNow(journey); state != string(Active) || team != partner.Partner {
+		t.Fatal(state, team)
+	}
+	d.at(d.c.Now().AddDate(0, 0, 4)) // its last day is over; nobody said anything
+	d.due("partners")
+	state, because, _, call, _ := d.planNow(journey)
+	_, last := d.emitted(journey)
+	var paused schemas.BridgingPausedData
+	if err := json.Unmarshal(last[schemas.BridgingPaused], &paused); err != nil || !paused.NobodyRings ||
+		state != string(Paused) || because != becauseNobody || call != "" {
+		t.Fatalf("%s %s %q %+v %v", state, because, call, paused, err)
+	}
+	d.stands(2, d.like(partner, 100))
+	d.due("partners")
+	if state, _, team, call, _ := d.planNow(journey); state != string(Active) || team != partner.Partner || call == "" {
+		t.Errorf("under a new agreement: %s %s %q", state, team, call)
+	}
+	types, _ := d.emitted(journey)
+	if !slices.Contains(types, schemas.BridgingResumed) {
+		t.Error("nobody was told that the calls go on")
+	}
+	d.answered(journey, "RXX")
+	if state, _, team, _, _ := d.planNow(journey); state != string(Active) || team != "RXX" {
+		t.Errorf("after a yes to the own team: %s %s", state, team)
+	}
+}
+
+// Who rings is asked of the partner as offers are: under its agreement, where outward sending is on, not while it takes
+// nobody on, and on no day on which it is away; whom it rings already, it goes on with through a pause.
+func TestWhetherAPartnerRings(t *testing.T) {
+	t.Parallel()
+	zone := london(t)
+	today := dayOf(t, "2026-11-03")
+	const id = "8c4bba9e-7d0a-4d8e-8a43-1c2f3a4b5c6d"
+	full := partnerTerms{id: id, first: today, last: today + 60, live: []string{"RXX"}}
+	for name, tc := range map[string]struct {
+		change   func(p *partnerTerms)
+		already  bool
+		want     bool
+		standing string // the first day on which it rings
+	}{
+		"in force":                 {func(*partnerTerms) {}, false, true, "2026-11-17"},
+		"on its last day":          {func(p *partnerTerms) { p.last = today }, true, true, "2026-11-17"},
+		"the day after":            {func(p *partnerTerms) { p.last = today - 1 }, true, false, ""},
+		"the day before":           {func(p *partnerTerms) { p.first = today + 1 }, false, false, ""},
+		"none recorded":            {func(p *partnerTerms) { p.first, p.last = 0, 0 }, false, false, ""},
+		"sending is off":           {func(p *partnerTerms) { p.live = nil }, true, false, ""},
+		"sending is on for others": {func(p *partnerTerms) { p.live = []string{"RZZ"} }, true, false, ""},
+		"everybody is made up": {func(p *partnerTerms) { p.live, p.invented = nil, true }, false, true,
+			"2026-11-17"},
+		"paused":                 {func(p *partnerTerms) { p.paused = today }, false, false, ""},
+		"paused, and rings them": {func(p *partnerTerms) { p.paused = today }, true, true, "2026-11-17"},
+		"its pause is over":      {func(p *partnerTerms) { p.paused = today - 1 }, false, true, "2026-11-17"},
+		"away": {func(p *partnerTerms) {
+			p.away = []span{{dayOf(t, "2026-11-16"), dayOf(t, "2026-11-20")}}
+		}, false, true, "2026-11-23"},
+	} {
+		p := full
+		tc.change(&p)
+		all := partners{id: p}
+		if got := all.rings(id, "RXX", tc.already, today); got != tc.want {
+			t.Errorf("%s: rings %v", name, got)
+		}
+		if (partners{}).rings(id, "RXX", tc.already, today) || !all.rings("RZZ", "RXX", false, today) {
+			t.Errorf("%s: one that is not known, or the NHS", name)
+		}
+		if tc.standing == "" {
+			continue
+		}
+		k := &JourneyState{Waits: map[string]bool{"svc": true}}
+		k.addRecorded(1, schemas.DischargeRecordedData{Person: clock.NewRandomID(), Organisation: "RXX", Visit: "v"})
+		k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: id},
+			schemas.Answered{At: 2, Yes: true})
+		var before *Plan
+		if tc.already {
+			before = &Plan{Team: id, Started: true, State: Active, Anchor: today}
+		}
+		c := reconcile(k, before, aJourney, moment{today, zone, all})
+		if c.Schedule == nil || c.Schedule.On.String() != tc.standing || c.Schedule.Team != id {
+			t.Errorf("%s: %+v", name, c.Schedule)
+		}
+	}
+}
+
+// A calendar of staff is read while its worker comes here: nobody says of everybody who leaves that they have left.
+func TestAStaffCalendarEndsWhenItsWorkerComesNoMore(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	d.as(schemas.Caller, "RXX", "caller")
+	made, status, text := do[ics.Made](d, "POST", "/api/callers/me/calendar", "")
+	if status != http.StatusCreated || !strings.Contains(made.Words, "once in 14 days") {
+		t.Fatal(status, text)
+	}
+	read := func() int {
+		defer d.as(schemas.Caller, "RXX", "caller")
+		status, _ := d.fetch(made.URL[strings.Index(made.URL, "/api/"):])
+		return status
+	}
+	begun := d.c.Now()
+	days := func(n int) { d.at(begun.AddDate(0, 0, n)) }
+	if days(14); read() != http.StatusOK {
+		t.Error("it is not read on the fourteenth day")
+	}
+	d.listed() // they were here
+	if days(28); read() != http.StatusOK {
+		t.Error("whoever comes by keeps it")
+	}
+	if days(29); read() != http.StatusNotFound {
+		t.Error("whoever comes no more keeps it")
+	}
+	if got, _, _ := do[callerShown](d, "GET", "/api/callers/me", ""); !got.Calendar {
+		t.Error("whoever is back has none")
+	}
+	if read() != http.StatusOK {
+		t.Error("whoever is back does not read it")
+	}
+	if days(91); read() != http.StatusNotFound {
+		t.Error("it is read after ninety days")
+	}
+}
