@@ -217,7 +217,7 @@ var routes = []Route{
 			"search is kept, and who was found can read it."},
 	{"GET", "/api/people/searches", Intake, []Role{Navigator}, false,
 		"Lists what was searched for in the caller's organisation, the newest first, without what was looked for; " +
-			"with waiting=true, what nobody has reviewed."},
+			"with waiting=true, what nobody has reviewed, the oldest first."},
 	{"POST", "/api/people/searches/review", Intake, []Role{Navigator}, false,
 		"Records what a reviewer found of the searches of others, up to and with one: in order, or passed on to whom."},
 	{"POST", "/api/people/{ref}/merge", Intake, staff, false,

@@ -166,6 +166,8 @@ func Routes() []schemas.Route {
 	reading := slices.DeleteFunc(slices.Clone(everybody), func(r schemas.Role) bool { return r == schemas.System })
 	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator}
 	teams := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician}
+	searching := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff,
+		schemas.YoungPeoplesClinician}
 	calling := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Caller, schemas.Partner}
 	offered := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Partner}
 	answering := []schemas.Role{schemas.Navigator, schemas.Partner}
@@ -200,6 +202,10 @@ func Routes() []schemas.Route {
 			schemas.YoungPeoplesClinician),
 		page("POST", "/journeys/{id}/clinician", "Records who may be asked.", schemas.YoungPeoplesClinician),
 		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
+		page("GET", "/search", "Asks what is searched for.", searching...),
+		page("POST", "/search", "Shows which journeys of one's organisation were found, by their codes.", searching...),
+		page("GET", "/searches", "What was searched for, for whoever reviews it.", schemas.Navigator),
+		page("POST", "/searches", "Records what a reviewer found of it.", schemas.Navigator),
 		page("GET", "/look", "Asks staff who treat somebody now which journey they look at, and why.",
 			schemas.TreatingStaff),
 		page("POST", "/look", "Shows a journey and who the person is, for a stated reason.", schemas.TreatingStaff),
@@ -326,6 +332,10 @@ func (s *Console) register() error {
 		"GET /journeys/{id}/clinician":  s.showClinician,
 		"POST /journeys/{id}/clinician": s.recordClinician,
 		"GET /journeys/{id}/trace":      s.showTrace,
+		"GET /search":                   s.showSearch,
+		"POST /search":                  s.search,
+		"GET /searches":                 s.showSearches,
+		"POST /searches":                s.reviewSearches,
 		"GET /look":                     s.showLook,
 		"POST /look":                    s.lookAt,
 		"GET /help/{id}":                s.showHelp,

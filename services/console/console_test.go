@@ -66,6 +66,8 @@ type services struct {
 	listed   string              // by what steps were asked for last
 	many     int                 // so many steps are listed
 	hidden   bool                // name and number are not shown
+	found    []foundLine         // by a search
+	unread   *httpx.Problem      // instead of a journey, who somebody is, or what a search found
 	one      *step               // instead of the steps of the list
 	actions  []schemas.Action    // of the first journey as a whole
 	more     map[string]any      // of the first journey, beside the example
@@ -119,7 +121,11 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		http.ServeFile(w, r, filepath.Join("testdata", "steps.json"))
 	})
 	s.actions = schemas.JourneyActions(schemas.SendingTeam, firstID, "open")
-	s.mux.HandleFunc("GET /api/journeys/"+firstID, func(w http.ResponseWriter, _ *http.Request) {
+	s.mux.HandleFunc("GET /api/journeys/"+firstID, func(w http.ResponseWriter, r *http.Request) {
+		if s.unread != nil {
+			httpx.WriteProblem(w, r, s.unread)
+			return
+		}
 		content, err := os.ReadFile(filepath.Join("testdata", "journey.json"))
 		var j map[string]any
 		if err != nil || json.Unmarshal(content, &j) != nil {
@@ -161,7 +167,8 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		"POST /api/calls/{id}/outcome": "", "PUT /api/callers/me": "",
 		"POST /api/callers/me/calendar": "calendar-made.json", "POST /api/callers/me/away": "away.json",
 		"POST /api/workers/me/calendar": "calendar-made.json", "POST /api/workers/me/calendar/revoke": "",
-		"POST /api/calls/{id}/claim": "claim.json"} {
+		"POST /api/people/searches/review": "",
+		"POST /api/calls/{id}/claim":       "claim.json"} {
 		s.mux.HandleFunc(pattern, recorded(file))
 	}
 	s.mux.HandleFunc("GET /api/steps/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -184,7 +191,26 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	})
 	s.mux.HandleFunc("GET /api/journeys/"+firstID+"/identity", func(w http.ResponseWriter, r *http.Request) {
 		s.reason = r.Header.Get(schemas.ReasonHeader)
+		if s.unread != nil {
+			httpx.WriteProblem(w, r, s.unread)
+			return
+		}
 		http.ServeFile(w, r, filepath.Join("testdata", "identity.json"))
+	})
+	s.mux.HandleFunc("POST /api/people/search", func(w http.ResponseWriter, r *http.Request) {
+		if s.unread != nil {
+			httpx.WriteProblem(w, r, s.unread)
+			return
+		}
+		body, _ := httpx.ReadBody(w, r, 1<<10)
+		s.changes = append(s.changes, change{r.URL.Path, r.Header.Get(schemas.ReasonHeader), string(body)})
+		_ = httpx.WriteJSON(w, http.StatusOK, found{Items: s.found})
+	})
+	s.mux.HandleFunc("GET /api/people/searches", func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, httpx.List[searchLine]{Items: []searchLine{
+			{ID: firstID, At: now, Role: "sending-team", By: "nurse-1", LookedBy: "name",
+				Reason: "they rang and asked"},
+			{ID: secondID, At: now, Role: "navigator", By: "guide-1", LookedBy: "code", Found: 1, Own: true}}})
 	})
 	s.mux.HandleFunc("GET /api/people/{ref}/access", func(w http.ResponseWriter, r *http.Request) {
 		if who, _ := principal.From(r.Context()); who.Role == string(schemas.YoungPeoplesClinician) {
@@ -376,7 +402,11 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"who": f.page(t, "/journeys/"+firstID+"/who", nurse),
 		"who-shown": f.ask(t, "POST", "/journeys/"+firstID+"/who",
 			url.Values{"why": {"to agree on a time with them"}}, nurse).Body.String(),
-		"look": f.page(t, "/look", heals),
+		"search":       f.page(t, "/search", nurse),
+		"search-none":  f.ask(t, "POST", "/search", url.Values{"code": {"1A2B-3C4D"}}, nurse).Body.String(),
+		"search-wrong": f.ask(t, "POST", "/search", url.Values{"family": {"X"}}, nurse).Body.String(),
+		"searches":     f.page(t, "/searches", guide),
+		"look":         f.page(t, "/look", heals),
 		"look-shown": f.ask(t, "POST", "/look",
 			url.Values{"number": {firstID}, "why": {"they are on our ward tonight"}}, heals).Body.String(),
 		"calls":        f.page(t, "/calls", ring),

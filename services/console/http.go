@@ -41,7 +41,7 @@ var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journ
 	"going-live", "outbox-mail", "messages", "trace", "refused", "message", "refer", "refer-page", "referred", "own",
 	"own-received",
 	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",
-	"paper"}
+	"paper", "search", "searches"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10

@@ -73,7 +73,8 @@ func TestACodeIsOnThePaperAndItsWordIsNot(t *testing.T) {
 		strings.Contains(w.Body.String(), "kettle") || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("printed %s", w.Body)
 	}
-	if len(f.services.changes) != 1 || f.services.changes[0].Body != `{"word":"blue kettle","wanted":true,"safeToHave":true}` {
+	if len(f.services.changes) != 1 ||
+		f.services.changes[0].Body != `{"word":"blue kettle","wanted":true,"safeToHave":true}` {
 		t.Errorf("sent %q", f.services.changes)
 	}
 	for _, missing := range []string{"word", "wanted", "safe"} {

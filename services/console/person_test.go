@@ -93,7 +93,8 @@ func TestWhatThePersonSaysGoesByTheRequestsOfEverybody(t *testing.T) {
 		body string
 	}{
 		"no to an organisation": {url.Values{"do": {"no"}, "to": {"follow-up " + peersID}}, base + "/consent",
-			`{"answers":[{"organisation":"` + peersID + `","purpose":"follow-up","state":"withdrawn"}],"how":"written"}`},
+			`{"answers":[{"organisation":"` + peersID +
+				`","purpose":"follow-up","state":"withdrawn"}],"how":"written"}`},
 		"no to calls": {url.Values{"do": {"no"}, "to": {"bridging "}}, base + "/consent",
 			`{"answers":[{"organisation":"","purpose":"bridging","state":"declined"}],"how":"written"}`},
 		"hours": {url.Values{"do": {"suits"}, "hours": {"weekend-daytime"}, "talk": {"text", "phone"}},

@@ -15,7 +15,7 @@ import (
 // begin.
 var menu = []linkView{{"/steps", "What to do next"}, {"/offers", "Offers"}, {"/calendar", "Calendar"},
 	{"/calls", "Calls"}, {"/told", "What you were told"},
-	{"/journeys", "Journeys"}, {"/look", "Look at a journey"}, {"/refer", "Ask for support"},
+	{"/journeys", "Journeys"}, {"/look", "Look at a journey"}, {"/search", "Search"}, {"/refer", "Ask for support"},
 	{"/messages", "Messages"}, {"/partners", "Your organisation"}}
 
 type menuView struct {

@@ -190,13 +190,13 @@ func (s *Console) showWho(w http.ResponseWriter, r *http.Request) error {
 
 // whoPage asks why somebody looks, or shows who the person is to whom that was said.
 func (s *Console) whoPage(w http.ResponseWriter, r *http.Request, status int, f filledIn, who *identity,
-	looks []look) error {
+	looks []look, more ...problemView) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
 	}
 	id := r.PathValue("id")
-	if who == nil {
+	if who == nil && len(more) == 0 {
 		if _, err := s.client.journey(r.Context(), p, id, ""); err != nil {
 			return err // of a journey that is not theirs nobody is asked why
 		}
@@ -210,7 +210,8 @@ func (s *Console) whoPage(w http.ResponseWriter, r *http.Request, status int, f 
 				l.Organisation, l.why()})
 		}
 	}
-	return s.show(w, r, status, "who", view{Title: whoTitle, Here: "/journeys", Problems: page.problems(), Page: page})
+	return s.show(w, r, status, "who", view{Title: whoTitle, Here: "/journeys",
+		Problems: append(page.problems(), more...), Page: page})
 }
 
 // whoTitle says nothing that identifies anybody: titles stay in a browser's history.
@@ -219,6 +220,9 @@ const whoTitle = "Who the person is"
 func (l look) why() string {
 	if l.Refused != "" {
 		return "They were not shown it"
+	}
+	if l.Sees == "search" {
+		return strings.TrimSuffix("Found by a search. "+l.Reason, " ")
 	}
 	return l.Reason
 }
@@ -236,6 +240,9 @@ func (s *Console) lookWho(w http.ResponseWriter, r *http.Request) error {
 			nil)
 	}
 	who, err := s.client.identity(r.Context(), p, r.PathValue("id"), reason)
+	if status, shown := notShown(err, "why"); shown != nil {
+		return s.whoPage(w, r, status, filledIn{entered: r.PostForm}, nil, nil, *shown)
+	}
 	if err != nil {
 		return err
 	}
@@ -290,6 +297,9 @@ func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !r.PostForm.Has("why") { // from a search: the number is known, and nobody has been asked yet
+		return s.lookAgain(w, r, http.StatusOK, filledIn{entered: r.PostForm}, lookPage{})
+	}
 	a := newAnswers(r.PostForm, s.zone)
 	id, reason := strings.ToLower(a.text("number", 60)), a.reason("why")
 	if !clock.IsID(id) {
@@ -303,6 +313,9 @@ func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
 	if statusOf(err) == http.StatusNotFound {
 		return s.lookAgain(w, r, http.StatusUnprocessableEntity, filledIn{entered: r.PostForm}, lookPage{},
 			problemView{"There is no journey of this number that you may see. Compare it with the paper", "number"})
+	}
+	if status, shown := notShown(err, "why"); shown != nil {
+		return s.lookAgain(w, r, status, filledIn{entered: r.PostForm}, lookPage{}, *shown)
 	}
 	if err != nil {
 		return err

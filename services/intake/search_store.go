@@ -81,17 +81,24 @@ func (s *Service) storeSearch(tx *flow.Tx, who principal.Principal, looking look
 	return nil
 }
 
-// searches lists the searches of the caller's organisation, the newest first: those that wait for a review, or all.
+const searchColumns = `select id::text, at, role, subject, looked_by, found, subject = $2, reviewed_at, finding, reason,
+	wrapped from search where organisation = any($1)`
+
+// searches lists the searches of the caller's organisation: those that wait for a review, the oldest first, so that
+// what is reviewed up to one has been seen; or all, the newest first.
 func (s *Service) searches(tx *flow.Tx, who principal.Principal, waiting bool, page httpx.Page) (all []SearchLine,
 	err error) {
-	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	after, statement := "ffffffff-ffff-ffff-ffff-ffffffffffff", searchColumns+
+		` and id < $3::uuid order by id desc limit $4`
+	if waiting {
+		after, statement = "00000000-0000-0000-0000-000000000000", searchColumns+
+			` and id > $3::uuid and reviewed_at is null order by id limit $4`
+	}
 	if len(page.After) == 1 {
 		after = page.After[0]
 	}
 	var reasons, wrapped [][]byte
-	tx.Queue(`select id::text, at, role, subject, looked_by, found, subject = $5, reviewed_at, finding, reason, wrapped
-		from search where organisation = any($1) and id < $2::uuid and ($3 = false or reviewed_at is null)
-		order by id desc limit $4`, scopeOf(who).Organisations, after, waiting, page.Limit+1, who.Subject).
+	tx.Queue(statement, scopeOf(who).Organisations, who.Subject, after, page.Limit+1).
 		Query(func(rows pgx.Rows) error {
 			var l SearchLine
 			var reason, key []byte
