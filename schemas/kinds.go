@@ -186,7 +186,7 @@ var kinds = compile(map[string]Kind{
 		"wrong-number", "asked-to-stop", "help-needed-now", "not-made"),
 	"session-outcome": oneOf("kept", "not-kept", "cancelled", "could-not-contact"),
 	"reach-decision":  oneOf("safe-letter", "by-somebody-named", "through-another-service", "try-later"),
-	"void-reason":     oneOf("no-step", "overdue", "dead-letter", "not-opened"),
+	"void-reason":     oneOf("no-step", "overdue", "dead-letter", "not-opened", "differs"),
 })
 
 // KindNamed returns the kind that a field's tag "is" names.

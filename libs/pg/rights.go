@@ -88,7 +88,7 @@ func (r rights) grant(ctx context.Context, conn *pgx.Conn) error {
 	for _, table := range tables {
 		fmt.Fprintf(&all, "revoke all on %s from %s;\n", quote(table), login)
 		switch {
-		case strings.HasPrefix(table, "goose_") || strings.HasPrefix(table, "migration_") || table == "held":
+		case strings.HasPrefix(table, "goose_") || strings.HasPrefix(table, "migration_") || isView(table):
 			fmt.Fprintf(&all, "grant select on %s to %s;\n", quote(table), login)
 		case !slices.Contains(r.tables, table):
 			fmt.Fprintf(&all, "grant select, insert, update on %s to %s;\n", quote(table), login)
@@ -103,6 +103,9 @@ func (r rights) grant(ctx context.Context, conn *pgx.Conn) error {
 	_, err = conn.Exec(ctx, all.String())
 	return err
 }
+
+// isView says whether a table is a view for the sentinel: what a service holds, and what it knows of each journey.
+func isView(table string) bool { return table == "held" || table == "account" }
 
 func (r rights) schemaTables(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	rows, err := conn.Query(ctx, `select relname::text from pg_class
@@ -123,6 +126,6 @@ func UnnamedTables(ctx context.Context, conn *pgx.Conn, service Service) ([]stri
 	tables, err := r.schemaTables(ctx, conn)
 	return slices.DeleteFunc(tables, func(table string) bool {
 		return slices.Contains(r.tables, table) || strings.HasPrefix(table, "goose_") ||
-			strings.HasPrefix(table, "migration_") || table == "held"
+			strings.HasPrefix(table, "migration_") || isView(table)
 	}), err
 }

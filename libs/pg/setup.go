@@ -19,7 +19,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Sentinel is the reader that sees each service's view `held` and nothing else: role footbridge_sentinel.
+// Sentinel is the reader that sees each service's views `held` and `account` and nothing else: role
+// footbridge_sentinel.
 const Sentinel = "sentinel"
 
 // Service is one owner of a schema.

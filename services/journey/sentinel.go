@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,9 +37,11 @@ type SentinelConfig struct {
 	// Every is how often it looks (1 min). Settle is how long a thing may be held before its journey must be open
 	// (5 min). Grace is how long a step may be overdue (4 h).
 	Every, Decide, Grace time.Duration
-	// Slice is of how many journeys in a round what each service has held for longer is looked at again (1,000), and a
-	// tenth of them are read whole: with 30,000 under way the one within half an hour, the other within five, and no
-	// round takes longer the more is stored.
+	// Agree is for how long services may know differently of a journey: events are under way (30 min).
+	Agree time.Duration
+	// Slice is of how many journeys in a round what each service has held for longer is looked at again (1,000), and
+	// half of them are read whole and compared: with 30,000 under way the one within half an hour, the other within an
+	// hour, and no round takes longer the more is stored.
 	Slice int
 }
 
@@ -50,9 +53,11 @@ type Sentinel struct {
 	flow   doer
 	holder string
 	// How far it has come; in memory, as it begins again from the first.
-	journeys string            // the last journey of the slice before
-	late     cursor            // the last step past its grace that was looked at
-	services map[string]*reach // of each service's view
+	journeys string               // the last journey of the slice before
+	closed   string               // the last of those that are closed
+	differ   map[string]differing // of what services did not know the same in the round before
+	late     cursor               // the last step past its grace that was looked at
+	services map[string]*reach    // of each service's view
 	// Looked is called after each round, with what was found; for tests and status.
 	Looked func(found int, err error)
 }
@@ -78,6 +83,7 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	}
 	cfg.Every, cfg.Slice = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.Slice, 1000)
 	cfg.Decide, cfg.Grace = cmp.Or(cfg.Decide, 5*time.Minute), cmp.Or(cfg.Grace, grace)
+	cfg.Agree = cmp.Or(cfg.Agree, 30*time.Minute)
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real()
 	}
@@ -85,8 +91,7 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID,
-		late:     cursor{ID: lowestID},
-		services: map[string]*reach{}}, nil
+		closed: lowestID, late: cursor{ID: lowestID}, services: map[string]*reach{}}, nil
 }
 
 // Run looks each Every until ctx ends. Trouble is logged and waited out: a sentinel does not give up.
@@ -161,29 +166,150 @@ func (s *Sentinel) overdue(ctx context.Context, now time.Time, keep func([]findi
 	}
 }
 
-// own looks at the next slice of journeys for those that nobody holds, and for those whose stored row cannot be read:
-// no event and no hand can do anything about these, so that a navigator's step is opened beside each.
+// own looks at the next slice of journeys, whole: for those that nobody holds, for those whose stored row cannot be
+// read, for what was changed by no way that there is, and for what other services know differently. Of those that are
+// closed a tenth as many are looked at. No event and no hand can do anything about what is found here, so that a
+// navigator's step is opened beside each.
 func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
-	limit := max(s.cfg.Slice/10, 1)
-	n, last, broken, findings, err := underWay(ctx, s.cfg.Pool, s.journeys, limit)
+	limit := max(s.cfg.Slice/2, 1)
+	live, err := s.nextWhole(ctx, &s.journeys, false, limit)
 	if err != nil {
 		return err
 	}
-	if broken, err = withoutStepBeside(ctx, s.cfg.Pool, broken); err != nil {
+	over, err := s.nextWhole(ctx, &s.closed, true, max(limit/10, 1))
+	if err != nil {
 		return err
 	}
-	for _, r := range broken {
-		findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID,
-			Reason: voidNoStep, Since: now,
-			Kind: stepMendWhatFailed, apart: true})
+	findings, err := s.notDecoding(ctx, live, now)
+	if err != nil {
+		return err
+	}
+	for _, w := range live {
+		findings = append(findings, w.amiss(s.cfg.Owners, now)...)
 	}
 	if err := keep(findings); err != nil {
 		return err
 	}
-	if s.journeys = last; n < limit {
-		s.journeys = lowestID
+	return s.compareServices(ctx, append(live, over...), now, keep)
+}
+
+// nextWhole reads the slice after the one before, and begins again after the last.
+func (s *Sentinel) nextWhole(ctx context.Context, after *string, closed bool, limit int) ([]whole, error) {
+	all, err := readWhole(ctx, s.cfg.Pool, *after, closed, limit)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if *after = lowestID; len(all) == limit {
+		*after = all[limit-1].ID
+	}
+	return all, nil
+}
+
+// notDecoding are the findings of journeys whose row does not decode, beside which no step stands yet.
+func (s *Sentinel) notDecoding(ctx context.Context, all []whole, now time.Time) (findings []finding, err error) {
+	var broken []record
+	for _, w := range all {
+		if w.Broken {
+			broken = append(broken, w.record)
+		}
+	}
+	if broken, err = withoutStepBeside(ctx, s.cfg.Pool, broken); err != nil {
+		return nil, err
+	}
+	for _, r := range broken {
+		findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID,
+			Reason: voidNoStep, Since: now, Kind: stepMendWhatFailed, apart: true})
+	}
+	return findings, nil
+}
+
+// compareServices asks every service what it knows of these journeys, and of those of which something differed before.
+// What differs in the same way for longer than events may be under way is found.
+func (s *Sentinel) compareServices(ctx context.Context, these []whole, now time.Time,
+	keep func([]finding) error) error {
+	ids := map[string]bool{}
+	for _, w := range these {
+		ids[w.ID] = true
+	}
+	var again []string
+	for _, d := range s.differ {
+		if !ids[d.Journey] && !slices.Contains(again, d.Journey) {
+			again = append(again, d.Journey)
+		}
+	}
+	more, err := readThese(ctx, s.cfg.Pool, again)
+	if err != nil {
+		return err
+	}
+	all, err := s.differences(ctx, append(these, more...))
+	differ := map[string]differing{}
+	var findings []finding
+	for _, d := range all {
+		key := d.key()
+		was, before := s.differ[key]
+		if !before {
+			was = differing{d, now}
+		}
+		differ[key] = was
+		if now.Sub(was.since) >= s.cfg.Agree {
+			findings = append(findings, finding{Key: key, Journey: d.Journey, Reason: voidDiffers, Since: was.since,
+				Kind: stepFindWhatIsLost})
+			s.cfg.Log.Error("services do not know the same of a journey", schemas.AttrJourney, d.Journey,
+				schemas.AttrReason, d.Matter, schemas.AttrRunbook, "void.md")
+		}
+	}
+	if err == nil { // a service that could not be asked makes nothing of what differed forgotten
+		s.differ = differ
+	}
+	return errors.Join(err, keep(findings))
+}
+
+// differing is a difference, and since when it has been seen.
+type differing struct {
+	Difference
+	since time.Time
+}
+
+// differences are of what services do not know the same of journeys at this moment. Each service is asked after
+// journey's own rows were read; one that cannot be is left out.
+func (s *Sentinel) differences(ctx context.Context, these []whole) ([]Difference, error) {
+	if len(these) == 0 {
+		return nil, nil
+	}
+	know := accounts{}
+	var ids, asked []string
+	var errs []error
+	for _, w := range these {
+		if w.Broken {
+			continue
+		}
+		ids = append(ids, w.ID)
+		for matter, value := range w.own() {
+			know.add(w.ID, matter, Name, value)
+		}
+	}
+	for _, service := range s.cfg.Services {
+		if !compared(service) {
+			continue
+		}
+		if service != Name {
+			if err := readAccount(ctx, s.cfg.OnHold, service, ids, know); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		asked = append(asked, service)
+	}
+	return know.differences(asked), errors.Join(errs...)
+}
+
+// Differences are of what services do not know the same of these journeys at this moment: what is on its way too.
+func (s *Sentinel) Differences(ctx context.Context, journeys []string) ([]Difference, error) {
+	these, err := readThese(ctx, s.cfg.Pool, journeys)
+	if err != nil {
+		return nil, err
+	}
+	return s.differences(ctx, these)
 }
 
 // overlap is for how long a line is looked at as a new one: it may have been committed later than it says.
@@ -253,8 +379,11 @@ func (s *Sentinel) slice(ctx context.Context, pool *pgxpool.Pool, service string
 
 // ofJourney says whether a line is one that needs its journey.
 func (r unseenRow) ofJourney() bool {
-	return r.State != sourceDead && r.State != sourceQuarantined && clock.IsID(r.Journey)
+	return r.State != sourceDead && r.State != sourceQuarantined && !r.amiss() && clock.IsID(r.Journey)
 }
+
+// amiss says that a line is a fault as it stands.
+func (r unseenRow) amiss() bool { return strings.HasPrefix(r.State, sourceAmiss) }
 
 // judge compares what a service holds with the journeys: what it holds must be on one that is open or held (or was
 // closed too lately for the service to have let go), a discharge that
@@ -264,7 +393,7 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []unseenRow, 
 	var begun, journeys, messages []string
 	for _, r := range rows {
 		switch {
-		case r.State == sourceDead:
+		case r.State == sourceDead || r.amiss():
 		case r.State == sourceQuarantined:
 			messages = append(messages, r.Journey)
 		case r.State == sourceRecorded:
@@ -281,12 +410,15 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []unseenRow, 
 	if err != nil {
 		return nil, err
 	}
-	left, err := unread(ctx, s.cfg.Pool, messages)
+	left, err := unread(ctx, s.cfg.Pool, messages, settled)
 	if err != nil {
 		return nil, err
 	}
 	var findings []finding
 	for _, r := range rows {
+		if r.State == sourceMail && r.Since.After(settled.Add(s.cfg.Decide-s.cfg.Grace)) {
+			continue
+		}
 		if reason, kind := reasonOf(r, append(lost, unopened...), left); reason != "" {
 			key := fmt.Sprintf("%s/%s/%s/%s/%d", reason, service, r.State, r.Journey, r.Since.Unix())
 			findings = append(findings, finding{Key: key, Journey: r.Journey, Reason: reason, Since: r.Since,
@@ -301,6 +433,8 @@ const (
 	sourceDead        = "dead-letter"
 	sourceQuarantined = "message-quarantined"
 	sourceRecorded    = "discharge-recorded"
+	sourceAmiss       = "amiss-"
+	sourceMail        = "amiss-mail" // as soon as it waits for longer than the grace
 )
 
 // Reasons of journey.in-void.
@@ -309,12 +443,15 @@ const (
 	voidOverdue    = "overdue"
 	voidDeadLetter = "dead-letter"
 	voidNotOpened  = "not-opened"
+	voidDiffers    = "differs"
 )
 
 func reasonOf(r unseenRow, lost, left []string) (reason, kind string) {
 	switch {
 	case r.State == sourceDead:
 		return voidDeadLetter, stepMendWhatFailed
+	case r.amiss():
+		return voidDiffers, stepMendWhatFailed
 	case r.State == sourceQuarantined && slices.Contains(left, r.Journey):
 		return voidNoStep, stepReadMessage
 	case r.State != sourceQuarantined && slices.Contains(lost, r.Journey):

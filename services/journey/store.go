@@ -133,6 +133,7 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	var holds, closedFor []*string
 	var began, closedAt []*time.Time
 	var due []time.Time
+	var open []int32
 	var fresh []bool
 	var heldWith []*string
 	var barred, same []string // each a list, as an array of PostgreSQL cannot hold lists of different length
@@ -159,33 +160,33 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
 		barred, same = append(barred, strings.Join(r.JourneyState.barred(), " ")),
 			append(same, strings.Join(r.JourneyState.same(), " "))
-		heldWith = append(heldWith, r.JourneyState.onHoldWith())
+		heldWith, open = append(heldWith, r.JourneyState.onHoldWith()), append(open, int32(len(openOnes(r.Steps))))
 	}
 	q.Queue(`with n as materialized (
 			select id, organisation, person, state, hold, due, version, known::jsonb, correlation, began, closed, why,
 			fresh,
 				array_remove(string_to_array(barred, ' '), '') as barred, array_remove(string_to_array(same, ' '), '')
-				as same, held_with
+				as same, held_with, open
 			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[],
 			$8::text[],
 				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[], $15::text[], $16::uuid[],
-				$17::timestamptz[])
+				$17::timestamptz[], $18::integer[])
 				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh,
-				barred, same, held_with, due)
+				barred, same, held_with, due, open)
 		), added as (
 			insert into journey (id, organisation, person, state, holding_step, holding_due, version, known,
-			correlation, began_at, closed_at, closed_for, barred, same, held_with, arrived_at)
+			correlation, began_at, closed_at, closed_for, barred, same, held_with, open_steps, arrived_at)
 			select id, organisation, person, state, hold, due, version, known, correlation, began, closed, why, barred,
-			same, held_with, $13 from n where fresh
+			same, held_with, open, $13 from n where fresh
 		)
 		update journey j
 		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, holding_due =
 		n.due, version = n.version,
 			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why,
-			barred = n.barred, same = n.same, held_with = n.held_with
+			barred = n.barred, same = n.same, held_with = n.held_with, open_steps = n.open
 		from n where j.id = n.id and not n.fresh`,
 		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh,
-		now, barred, same, heldWith, due)
+		now, barred, same, heldWith, due, open)
 	return nil
 }
 
@@ -554,10 +555,12 @@ func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo 
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// unread returns which messages have no step.
-func unread(ctx context.Context, pool *pgxpool.Pool, messages []string) ([]string, error) {
+// unread returns which messages have no step that is open, or was before a time: a message is released, and then let
+// go.
+func unread(ctx context.Context, pool *pgxpool.Pool, messages []string, closedAfter time.Time) ([]string, error) {
 	rows, err := pool.Query(ctx, `select about from unnest($1::text[]) as t(about)
-		where not exists (select from step s where s.about = t.about)`, messages)
+		where not exists (select from step s where s.about = t.about and (s.state = 'open' or s.closed_at > $2))`,
+		messages, closedAfter)
 	if err != nil {
 		return nil, fmt.Errorf("looking for messages without a step: %w", err)
 	}
@@ -572,19 +575,43 @@ type finding struct {
 	apart                bool   // its journey's row cannot be read or written: the step stands beside it
 }
 
-// keepFindings queues the findings that are new, and gives their keys.
+// lookAgain is after how long what was found is found again, if it is still so and its step is done.
+const lookAgain = 24 * time.Hour
+
+// keepFindings queues the findings that are new, or still so although their step is done, and gives their keys. What is
+// about no journey has one step: that one is open again.
 func keepFindings(q queuer, findings []finding, steps map[string]string, at time.Time, take func(keys []string)) {
-	var keys, journeys, reasons, ids []string
+	var keys, journeys, reasons, ids, abouts []string
 	var since []time.Time
 	for _, f := range findings {
 		keys, journeys, reasons = append(keys, f.Key), append(journeys, f.Journey), append(reasons, f.Reason)
 		since, ids = append(since, f.Since), append(ids, steps[f.Key])
+		about := ""
+		if !f.onJourney() {
+			about = aboutOf(f)
+		}
+		abouts = append(abouts, about)
 	}
-	q.Queue(`insert into finding (key, journey, reason, since, found_at, step)
-		select key, journey, reason, since, $6, step
-		from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) as n(key, journey, reason,
-		since, step)
-		on conflict do nothing returning key`, keys, journeys, reasons, since, ids, at).
+	q.Queue(`with n as materialized (select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[],
+			$5::uuid[], $8::text[]) as n(key, journey, reason, since, step, about)
+		), stale as materialized (
+			select n.key, n.about from n join finding f using (key)
+			where (f.found_at < $7 or not exists (select from step s where s.id = f.step))
+				and not exists (select from step s where s.id = f.step and s.state = 'open')
+				and not exists (select from step s where s.about = n.about and s.state = 'open')
+		), kept as (
+			insert into finding (key, journey, reason, since, found_at, step)
+			select key, journey, reason, since, $6, step from n on conflict do nothing returning key
+		), again as (
+			update finding f set found_at = $6, step = n.step from n join stale using (key) where f.key = n.key
+			returning f.key
+		), opened as (
+			update step s set state = 'open', closed_at = null, closed_by = '', look_at = $6
+			from (select about from stale union select about from n join kept using (key)) as a
+			where a.about <> '' and s.about = a.about and s.state <> 'open'
+		)
+		select key from kept union all select key from again`, keys, journeys, reasons, since, ids, at,
+		at.Add(-lookAgain), abouts).
 		Query(func(rows pgx.Rows) error {
 			fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			take(fresh)

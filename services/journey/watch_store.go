@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,37 +87,76 @@ func following(ctx context.Context, pool *pgxpool.Pool, after string, notClosed 
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// underWay reads the next journeys that are not closed, in the order of their ids: how many, the last, and of them
-// those whose row does not decode and those without an open step (the constraint should make that impossible).
-func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n int, last string, broken []record,
-	without []finding, err error) {
-	rows, err := pool.Query(ctx, `select j.id::text, j.version, j.known::text, j.arrived_at,
-			coalesce((select s.state = 'open' from step s where s.id = j.holding_step), false)
-		from (select id, version, known, arrived_at, holding_step from journey
-			where closed_at is null and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after,
-		limit)
-	if err != nil {
-		return 0, "", nil, nil, fmt.Errorf("reading journeys: %w", err)
+// whole is a journey's own row with its open steps, as one statement reads them: nothing is between.
+type whole struct {
+	record
+	Text    string // what is known, as it is stored
+	Arrived time.Time
+	Holds   bool // the step that holds it is open
+	Stored  *int // how many steps were open when the row was last stored; nil in a row from before that was kept
+	Open    []openStep
+	Lines   map[string]int // of its timeline, by type
+	Broken  bool           // its row does not decode
+}
+
+// openStep is what is looked at of a step that is open.
+type openStep struct {
+	ID, Kind, Basis, Owner string
+	Added                  []string
+	Due, First             time.Time
+	Level                  int
+	// marked as found past its grace; that was found; it was handed to its owner by somebody
+	Marked, Found, Handed bool
+}
+
+// readWhole reads the next journeys in the order of their ids: those that are closed, or those that are not.
+func readWhole(ctx context.Context, pool *pgxpool.Pool, after string, closed bool, limit int) (all []whole, err error) {
+	which := `closed_at is null`
+	if closed {
+		which = `state = 'closed'`
 	}
-	var r record
-	var known string
-	var arrived time.Time
-	var held bool
-	_, err = pgx.ForEachRow(rows, []any{&r.ID, &r.Version, &known, &arrived, &held}, func() error {
-		n, last = n+1, r.ID
-		if json.Unmarshal([]byte(known), new(JourneyState)) != nil {
-			broken = append(broken, r)
-		}
-		if !held {
-			without = append(without, finding{Key: "no-step/" + r.ID, Journey: r.ID, Reason: voidNoStep, Since: arrived,
-				Kind: stepTakeOver})
-		}
-		return nil
+	rows, err := pool.Query(ctx, selectWhole+` where j.id = any(array(select id from journey where `+which+
+		` and id > $1::text::uuid order by journey.id limit $2)) order by j.id`, after, limit)
+	return collectWhole(rows, err)
+}
+
+// readThese reads journeys by their ids.
+func readThese(ctx context.Context, pool *pgxpool.Pool, ids []string) ([]whole, error) {
+	rows, err := pool.Query(ctx, selectWhole+` where j.id = any($1::uuid[]) order by j.id`, ids)
+	return collectWhole(rows, err)
+}
+
+const selectWhole = `select j.id::text, j.version, j.state, j.known::text, j.arrived_at, j.open_steps,
+	coalesce((select s.state = 'open' from step s where s.id = j.holding_step), false),
+	coalesce((select json_agg(json_build_object('id', s.id, 'kind', s.kind, 'basis', s.basis, 'owner', s.owner, 'added',
+			s.added_owners, 'due', s.due_at, 'first', s.first_due_at, 'level', s.overdue_level,
+			'marked', s.void_found_at is not null,
+			'found', exists (select from finding f where f.reason = 'overdue' and f.journey = j.id::text
+				and f.found_at = s.void_found_at),
+			'handed', exists (select from hand h where h.step = s.id and h.owner = s.owner)))
+		from step s where s.journey = j.id and s.state = 'open'), '[]')::text,
+	coalesce((select json_object_agg(t.type, t.n) from (select type, count(*) as n from timeline_entry
+		where journey = j.id group by type) as t), '{}')::text
+	from journey j`
+
+func collectWhole(rows pgx.Rows, err error) (all []whole, _ error) {
+	if err != nil {
+		return nil, fmt.Errorf("reading journeys: %w", err)
+	}
+	var w whole
+	var steps, lines string
+	into := []any{&w.ID, &w.Version, &w.State, &w.Text, &w.Arrived, &w.Stored, &w.Holds, &steps, &lines}
+	_, err = pgx.ForEachRow(rows, into, func() error {
+		one := w
+		one.Broken = json.Unmarshal([]byte(one.Text), &one.JourneyState) != nil
+		err := errors.Join(json.Unmarshal([]byte(steps), &one.Open), json.Unmarshal([]byte(lines), &one.Lines))
+		all = append(all, one)
+		return err
 	})
 	if err != nil {
-		return 0, "", nil, nil, fmt.Errorf("reading journeys: %w", err)
+		return nil, fmt.Errorf("reading journeys: %w", err)
 	}
-	return n, last, broken, without, nil
+	return all, nil
 }
 
 // pastGrace reads the next steps past their grace that no take-over was opened for, those of the sentinel itself left
@@ -167,4 +207,24 @@ func markFound(q queuer, findings []finding, overdue, at time.Time) {
 	q.Queue(`update step set void_found_at = $3 where journey = any($1::uuid[]) and state = 'open' and due_at < $2
 		and void_found_at is null`,
 		journeys, overdue, at)
+}
+
+// readAccount reads what a service knows of journeys, from its view.
+func readAccount(ctx context.Context, pool *pgxpool.Pool, service string, ids []string, into accounts) error {
+	rows, err := pool.Query(ctx, `select journey::text, matter, value from `+
+		pgx.Identifier{service, "account"}.Sanitize()+` where journey = any($1::uuid[])`, ids)
+	if err != nil {
+		return fmt.Errorf("reading what %s knows: %w", service, err)
+	}
+	var journey, matter, value string
+	_, err = pgx.ForEachRow(rows, []any{&journey, &matter, &value}, func() error {
+		if value = normal(value); value != "" {
+			into.add(journey, matter, service, value)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading what %s knows: %w", service, err)
+	}
+	return nil
 }

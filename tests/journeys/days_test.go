@@ -125,6 +125,8 @@ type calendarOfDays struct {
 	files []*everybodys
 	by    map[string]*onePerson // journeys
 	feeds map[string]string     // how far each partner has read its feed
+	// watching looks whether all services know the same.
+	watching *watcher
 }
 
 func TestTheCalendarOfHardDays(t *testing.T) {
@@ -681,4 +683,8 @@ func (c *calendarOfDays) guarantee(at time.Time) {
 		and s.due_at is not null)`).Scan(&void); err != nil || void > 0 {
 		c.t.Errorf("%s: %d journeys without a next step, %v", at.In(c.zone).Format(time.DateTime), void, err)
 	}
+	if c.watching == nil {
+		c.watching = sentinelOf(c.t, c.Steered)
+	}
+	c.watching.agree(c.t, "told", "lines-of-delivery") // of some, delivery is spoken for by the test
 }

@@ -335,9 +335,12 @@ func (s *stocked) fill(journeys int) {
 			where due = 'found'`,
 		`insert into intake.visit (id, organisation, number, person, version, says, journey, raised_at, withdrawn)
 			select visit, organisation, 'V' || i, visit, 3, '{}', journey, at, false from made`,
+		`insert into followup.partner (id, organisation, service, name, works, rank)
+			values ('0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d', 'P', 's', 'n', array_fill(true, array[7]), 1)`,
 		`insert into followup.offer (id, journey, organisation, person, partner, visit, left_on, first_day, last_day,
 			late, answer_by, consent, state, raised_at, ended_at, because)
-			select step, journey, organisation, person, visit, 'v', at::date, at::date, at::date, false, at, 'given',
+			select step, journey, organisation, person, '0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d', 'v', at::date,
+			at::date, at::date, false, at, 'given',
 			case when closed then 'withdrawn' else 'raised' end, at,
 				case when closed then at end, '' from made where i % 4 < 2`,
 		`insert into bridging.plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes,
