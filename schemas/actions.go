@@ -100,6 +100,9 @@ var journeyEndings = []struct {
 	{named(consentTo(PurposeBridging, "Would they like short calls while they wait?", liaison,
 		Asked{Name: "answers.0.organisation", Words: "From which organisation?", Optional: true}),
 		"Record what they said about short calls"), []string{journeyOpen, journeyHeld}},
+	{named(consentTo(PurposeTellReferrer, "May whoever asked for support know that they met, and that what comes next "+
+		"is agreed?", liaison), "Record whether whoever referred them may know more"),
+		[]string{journeyOpen, journeyHeld}},
 	{recordContact, []string{journeyOpen, journeyHeld}},
 	{ofJourney("preferences", liaison, "Record what they would like",
 		Asked{Name: "workerGender", Words: "Who would they like to talk to?", Optional: true},
@@ -187,6 +190,18 @@ var noticeEnding = ofPartner("notice", partners, "Change how you are told",
 	Asked{Name: "to", Words: "Where does it go? An address of your organisation, never of one person",
 		Optional: true},
 	Asked{Name: "digest", Words: "One e-mail a day for all that waits, in the morning", Optional: true})
+
+// referrerNotice is how an organisation wants to be told that there is news of those it referred.
+var referrerNotice = Ending{"PUT /api/referrals/notice", referring, "Change whether a mailbox is told", []Asked{
+	{Name: "by", Words: "Is a mailbox told that there is something new on this page?"},
+	{Name: "to", Words: "Which one? A mailbox of your team, never of one person", Optional: true},
+	{Name: "digest", Words: "One e-mail a day, in the morning", Optional: true}}}
+
+// ReferrerNoticeActions are the requests by which an organisation changes how it is told of those it referred, with
+// what stands there now.
+func ReferrerNoticeActions(role Role, now map[string][]string) []Action {
+	return withNow(openTo(role, StepAbout{}, referrerNotice), now)
+}
 
 // PartnerActions are the requests by which a partner is changed, with what stands there now.
 func PartnerActions(role Role, partner string, now map[string][]string) []Action {

@@ -154,6 +154,7 @@ var kinds = compile(map[string]Kind{
 	"kept":            oneOf("name-and-contact", "notes", "dates-of-contact", "payments"),
 	"seen-to":         oneOf("another-worker", "another-partner", "not-known-after-all"),
 	"notice-by":       oneOf("none", "email", "telephone"),
+	"news-by":         oneOf("none", "email"),
 	"weekday":         oneOf("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
 	"kept-because":    oneOf("law", "safeguarding", "complaint", "accounts"),
 	"what-next":       oneOf("nothing-more", "another-session", "short-calls", "other-support", "to-be-decided"),

@@ -148,8 +148,11 @@ var queries = map[string][]Parameter{
 	"GET /api/thresholds/turned": {
 		{Name: "criterion", Meaning: "The id of a criterion.", Needed: true},
 		text("service", "Its service, where several have a criterion of that id.")},
-	"GET /api/feed":                        feed,
-	"GET /api/referrals/feed":              feed,
+	"GET /api/feed": feed,
+	"GET /api/referrals/feed": append([]Parameter{{Name: "newest", Meaning: "With how many of the last events to " +
+		"begin, where no cursor says so.", Type: ParameterNumber, Kind: Kind{Number: true, Min: 1, Max: 500},
+		Cut: true}},
+		feed...),
 	"GET /api/stream":                      {after},
 	"GET /api/told":                        list(50, 500),
 	"GET /api/subscriptions/{id}/attempts": list(50, 500),

@@ -38,6 +38,9 @@ const (
 	NewsWithheld  = "withheld"
 )
 
+// ReferralsPage is where staff read what became of those their organisation referred.
+const ReferralsPage = "/referrals"
+
 // ByYes says whether a referrer is told of a state by the person's yes to tell-referrer alone.
 func ByYes(state string) bool { return state == NewsKept || state == NewsCompleted }
 

@@ -408,6 +408,14 @@ type (
 		// One mail a day for all that waits; what is called off is mailed at once.
 		Digest bool `json:"digest,omitempty"`
 	}
+	// ReferrerNoticeRecord is how an organisation wants to be told that there is news of those it referred.
+	ReferrerNoticeRecord struct {
+		By string `json:"by" is:"news-by"`
+		// A mailbox of the team.
+		To string `json:"to,omitempty" is:"line-200"`
+		// One mail a day.
+		Digest bool `json:"digest,omitempty"`
+	}
 	// GoingLiveRecord is what outward sending rests on, of whoever asks for it; or that somebody else confirms it, who
 	// names what they read.
 	GoingLiveRecord struct {
@@ -487,6 +495,7 @@ var requestBodies = map[string]reflect.Type{
 	"PUT /api/partners/{id}/holidays":        reflect.TypeFor[PartnerHolidaysRecord](),
 	"PUT /api/partners/{id}/pause":           reflect.TypeFor[PartnerPauseRecord](),
 	"PUT /api/partners/{id}/notice":          reflect.TypeFor[PartnerNoticeRecord](),
+	"PUT /api/referrals/notice":              reflect.TypeFor[ReferrerNoticeRecord](),
 	"PUT /api/partners/{id}/agreement":       reflect.TypeFor[PartnerAgreementRecord](),
 	"POST " + goingLive:                      reflect.TypeFor[GoingLiveRecord](),
 	"DELETE " + goingLive:                    reflect.TypeFor[struct{}](),

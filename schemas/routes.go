@@ -108,6 +108,8 @@ var (
 	offering = []Role{SendingTeam, Navigator, Partner}
 	// What a partner said by telephone is recorded by a navigator.
 	answering = []Role{Navigator, Partner}
+	// referring are those who act for an organisation that refers people.
+	referring = []Role{SendingTeam, System}
 	// linked are those who answer an offer: besides these, whoever holds the link in a partner's mail.
 	linked   = []Role{Navigator, Partner, OfferLink}
 	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
@@ -445,10 +447,16 @@ var routes = []Route{
 		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may " +
 			"know of its offers, each event with the cursor after it. Asking with a cursor says that everything up " +
 			"to it has come."},
-	{"GET", "/api/referrals/feed", Delivery, []Role{SendingTeam, System}, false,
+	{"GET", "/api/referrals/feed", Delivery, referring, false,
 		"Gives what became of the referrals of the asking organisation, from a cursor on (after; limit, and " +
 			"wait=SECONDS for an empty page): that a partner was asked, is in touch, or is not any more; that a " +
 			"session was kept and what comes next settled by the person's yes to tell-referrer alone."},
+	{"GET", "/api/referrals/notice", Delivery, referring, false,
+		"Shows whether a mailbox of the asking organisation is told that there is news of those it referred, what came " +
+			"back from it, and what became of the last mails."},
+	{"PUT", "/api/referrals/notice", Delivery, referring, false,
+		"Changes which mailbox is told (by, to; digest for one mail a day): that something is there to read, and a " +
+			"link to sign in."},
 	{"GET", "/api/told", Delivery, []Role{Partner}, false,
 		"Lists what a partner was told, and when first, the newest in front; asking for it takes nothing."},
 	{"GET", "/api/stream", Delivery, []Role{Partner}, false,

@@ -93,6 +93,8 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		"GET /api/partners":                        new("partners.json"),
 		"GET /api/partners/" + peersID:             new("partner.json"),
 		"GET /api/partners/" + peersID + "/notice": new("notice.json"),
+		"GET /api/referrals/feed":                  new("referrals.json"),
+		"GET /api/referrals/notice":                new("referrals-notice.json"),
 		"GET /api/organisations/RXX/going-live":    new("live.json"),
 		"GET /api/outbox-mail":                     new("mail.json"),
 		"GET /api/help/" + helpID:                  new("help.json"),
@@ -418,9 +420,10 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"hours":        f.page(t, "/hours", ring),
 		"hours-made": f.ask(t, "POST", "/hours", url.Values{"action": {"a3"}, "does": {"/api/callers/me/calendar"},
 			"request": {"k"}}, ring).Body.String(),
-		"told":    f.page(t, "/told", peer),
-		"offer":   f.page(t, "/offers/"+offerID, peer),
-		"partner": f.page(t, "/partners/"+peersID, peer),
+		"told":      f.page(t, "/told", peer),
+		"referrals": f.page(t, "/referrals", nurse),
+		"offer":     f.page(t, "/offers/"+offerID, peer),
+		"partner":   f.page(t, "/partners/"+peersID, peer),
 		"refer-wish": f.ask(t, "POST", "/refer", url.Values{"page": {"2"}, "local": {"L1"}, "channel": {"phone"},
 			"place": {"07700 900099"}}, nurse).Body.String(),
 		"refer-check": f.ask(t, "POST", "/refer", url.Values{"page": {"6"}, "local": {"L1"}, "channel": {"phone"},
@@ -471,7 +474,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	version := regexp.MustCompile(`/assets/[0-9a-f]{16}/`)
 	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live",
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals",
 		"outbox-mail", "person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")

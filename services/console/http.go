@@ -37,7 +37,8 @@ type view struct {
 type problemView struct{ Words, Anchor string }
 
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
-	"calls", "call", "called", "hours", "offers", "offer", "partner", "partners", "calendar", "told", "help",
+	"calls", "call", "called", "hours", "offers", "offer", "partner", "partners", "calendar", "told", "referrals",
+	"help",
 	"going-live", "outbox-mail", "messages", "trace", "refused", "message", "refer", "refer-page", "referred", "own",
 	"own-received",
 	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",

@@ -55,6 +55,8 @@ func referForm(partners []Partner) form {
 	said := []question{
 		one("follow-up", "A follow-up session with a partner organisation", "", saidOptions...),
 		one("bridging", "Short calls while they wait for something else", "", saidOptions...),
+		one(schemas.PurposeTellReferrer, "May your team know that they met, and that what comes next is agreed?",
+			"Without a yes you hear whether a partner organisation is in touch with them, and no more.", saidOptions...),
 	}
 	if len(partners) > 0 {
 		towards := []option{{Code: "", Words: "Any partner organisation"}}
@@ -171,8 +173,11 @@ func readConsents(a *answers, partners []Partner) []schemas.ReportedConsent {
 	}
 	how := a.one("how", codesOf(howOptions)...)
 	var said []schemas.ReportedConsent
-	for _, purpose := range []string{schemas.PurposeFollowUp, schemas.PurposeBridging} { // what this form asks
-		answer := a.needed(purpose, "Say what they answered about "+purposeWords[purpose], codesOf(saidOptions)...)
+	for _, purpose := range []string{schemas.PurposeFollowUp, schemas.PurposeBridging, schemas.PurposeTellReferrer} {
+		answer := a.one(purpose, codesOf(saidOptions)...)
+		if purpose != schemas.PurposeTellReferrer { // nobody has to be asked
+			answer = a.needed(purpose, "Say what they answered about "+purposeWords[purpose], codesOf(saidOptions)...)
+		}
 		if answer == "yes" && how == "" {
 			a.matter("how", "Say how they said yes")
 		}
@@ -181,7 +186,10 @@ func readConsents(a *answers, partners []Partner) []schemas.ReportedConsent {
 		}
 		consent := schemas.ReportedConsent{Purpose: purpose, Given: answer == "yes"}
 		if consent.Given {
-			consent.How, consent.Organisation = how, towards
+			consent.How = how
+		}
+		if consent.Given && purpose != schemas.PurposeTellReferrer {
+			consent.Organisation = towards
 		}
 		said = append(said, consent)
 	}

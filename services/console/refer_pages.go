@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"footbridge/schemas"
 )
 
 // A professional's request, one thing a page. What was answered goes along in the form until it is sent: nothing is
@@ -26,7 +28,7 @@ var referPages = []referPage{
 	{"How may they safely be reached?", "What they said themselves. No voicemail, text, letter or email goes to " +
 		"anything else.", []string{"channel", "place", "confirmed"}, []string{"from", "to", "leave"}, ""},
 	{"Would they like a follow-up session?", "Silence is not a yes. A no closes no door, and they may change their " +
-		"mind at any time.", nil, []string{"towards", "bridging"}, "said"},
+		"mind at any time.", nil, []string{"towards", "bridging", schemas.PurposeTellReferrer}, "said"},
 	{"What became of the psychosocial assessment?", "", nil, nil, "assessment"},
 	{"Are they under 18?", "If so, or if it is not known, the young people’s team decides first and nobody rings " +
 		"before.", nil, nil, "under18"},
@@ -118,8 +120,9 @@ func referPageOf(number int, partners []Partner, entered url.Values, matters map
 	case "":
 	case "said":
 		v.Press = &question{Name: "said", Label: page.Title, Options: saidAndHow, Error: all["follow-up"].Error}
-		if how := all["how"]; entered.Get("bridging") == "yes" && entered.Get("follow-up") != "yes" {
-			how.Name, how.Label = callsHow, "How did they say yes to short calls?"
+		more := entered.Get("bridging") == "yes" || entered.Get(schemas.PurposeTellReferrer) == "yes"
+		if how := all["how"]; more && entered.Get("follow-up") != "yes" {
+			how.Name, how.Label = callsHow, "How did they say yes to that?"
 			v.More, v.MoreOpen = append(v.More, how), true
 		}
 	default:

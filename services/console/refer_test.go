@@ -365,3 +365,35 @@ func TestNobodyIsTakenToHaveSaidYesByTheEnterKey(t *testing.T) {
 		}
 	}
 }
+
+// TestAYesToTellingTheReferrerIsAskedForAndSent, by the form in one page and by the one of six; a no too; and nothing
+// where nobody asked.
+func TestAYesToTellingTheReferrerIsAskedForAndSent(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]string{
+		"yes": `{"purpose":"tell-referrer","given":true,"how":"spoken"}`,
+		"no":  `{"purpose":"tell-referrer","given":false}`, "not-asked": "", "": "",
+	} {
+		f := start(t, withPartner)
+		entered := sixAnswers()
+		entered.Set("tell-referrer", answer)
+		if w := f.ask(t, "POST", "/refer", entered, nurse); w.Code != http.StatusOK || len(f.services.changes) != 1 {
+			t.Fatalf("%q: answered %d, sent %v", answer, w.Code, f.services.changes)
+		}
+		sent := f.services.changes[0].Body
+		if strings.Contains(sent, "tell-referrer") != (want != "") || !strings.Contains(sent, want) {
+			t.Errorf("%q is sent as %s", answer, sent)
+		}
+	}
+	f := start(t)
+	page := f.ask(t, "POST", "/refer", url.Values{"page": {"2"}, "local": {"L1"}, "channel": {"phone"},
+		"place": {"07700 900099"}}, nurse).Body.String()
+	if !strings.Contains(page, "May your team know that they met") {
+		t.Error("the page about what they would like does not ask whether the team may know more")
+	}
+	without := f.ask(t, "POST", "/refer", url.Values{"page": {"3"}, "local": {"L1"}, "channel": {"phone"},
+		"place": {"07700 900099"}, "tell-referrer": {"yes"}, "said": {"no"}, "go": {"3"}}, nurse).Body.String()
+	if !strings.Contains(without, "How did they say yes to that?") {
+		t.Error("nobody is asked how they said yes to telling who referred them")
+	}
+}

@@ -16,6 +16,7 @@ import (
 var menu = []linkView{{"/steps", "What to do next"}, {"/offers", "Offers"}, {"/calendar", "Calendar"},
 	{"/calls", "Calls"}, {"/told", "What you were told"},
 	{"/journeys", "Journeys"}, {"/look", "Look at a journey"}, {"/search", "Search"}, {"/refer", "Ask for support"},
+	{schemas.ReferralsPage, "What became of them"},
 	{"/messages", "Messages"}, {"/partners", "Your organisation"}}
 
 type menuView struct {

@@ -94,7 +94,8 @@ func (p page) write(w http.ResponseWriter) error {
 
 // read gives the asking partner what comes after a cursor; where takes is set, it has said by it that everything up to
 // there has come to it.
-func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, takes bool, limit int) (p page,
+// newest begins with so many of the last events where no cursor says where to begin; 0: with the first that is kept.
+func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, takes bool, newest, limit int) (p page,
 	err error) {
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		var state logState
@@ -106,6 +107,9 @@ func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, ta
 		after, err := state.place(c, begins)
 		if err != nil {
 			return err
+		}
+		if begins && newest > 0 {
+			after = max(after, state.Last-int64(newest))
 		}
 		taken := map[string][]string{}
 		if takes && !begins {
@@ -161,6 +165,10 @@ func (a api) feedOf(w http.ResponseWriter, r *http.Request, who principal.Princi
 	if err != nil {
 		return err
 	}
+	newest, err := newestOf(query.Get("newest"))
+	if err != nil {
+		return err
+	}
 	wait, err := waitOf(query.Get("wait"))
 	if err != nil {
 		return err
@@ -170,7 +178,7 @@ func (a api) feedOf(w http.ResponseWriter, r *http.Request, who principal.Princi
 	defer end.Stop()
 	for {
 		news := a.news.next()
-		p, err := a.read(r, who, c, begins, true, limits.Limit)
+		p, err := a.read(r, who, c, begins, true, newest, limits.Limit)
 		if err != nil || len(p.Items) > 0 || wait == 0 {
 			return errOr(err, func() error { return p.write(w) })
 		}
@@ -205,6 +213,20 @@ func waitOf(text string) (time.Duration, error) {
 			"with (wait): a whole number up to %d.", within.Max)
 	}
 	return time.Duration(min(seconds, within.Max)) * time.Second, nil
+}
+
+// newestOf reads with how many of the last events a page begins; 0 where that is not asked for.
+func newestOf(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	within := schemas.ParameterOf("GET /api/referrals/feed", "newest")
+	many, err := strconv.Atoi(text)
+	if err != nil || many < within.Min {
+		return 0, httpx.NewProblem(http.StatusBadRequest, "Say with how many of the last events to begin (newest): a "+
+			"whole number from %d to %d.", within.Min, within.Max)
+	}
+	return min(many, within.Max), nil
 }
 
 // partnerAsking is the partner that asks; nobody else has a log.

@@ -39,8 +39,10 @@ func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 		"POST /api/subscriptions/{id}/state":   onSubscription(a, false, a.setState),
 		"POST /api/subscriptions/{id}/again":   onSubscription(a, false, a.again),
 		"POST /api/subscriptions/{id}/test":    onSubscription(a, false, a.test),
-		"GET /api/partners/{id}/notice":        a.showNotice,
-		"PUT /api/partners/{id}/notice":        a.setNotice,
+		"GET /api/partners/{id}/notice":        a.showNotice(partnersBox),
+		"PUT /api/partners/{id}/notice":        a.setNotice(partnersBox),
+		"GET /api/referrals/notice":            a.showNotice(referrersBox),
+		"PUT /api/referrals/notice":            a.setNotice(referrersBox),
 		"GET /api/outbox-mail":                 a.mailbox,
 	}, principal.Guard)
 }

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ const (
 
 	mailAnswered = "answered" // an answer has come: one of what has changed
 	mailOver     = "over"     // nobody is asked any more who had not answered: another of those
+	mailNews     = "news"     // there is news for who referred somebody
 )
 
 // States of a mail beside stateWaiting and stateGivenUp.
@@ -48,12 +50,35 @@ const (
 // that an answer has come, whoever gave it: a link may have been given on.
 func mailedChanges() []string {
 	return []string{string(schemas.OfferPaused), string(schemas.OfferWithdrawn), string(schemas.AppointmentCancelled),
-		string(schemas.OfferAccepted), string(schemas.OfferDeclined)}
+		string(schemas.OfferAccepted), string(schemas.OfferDeclined), string(schemas.ReferralUpdated)}
+}
+
+// mailedAtOnce are those that do not wait for a digest, where one is wanted.
+func mailedAtOnce(digest bool) []string {
+	return slices.DeleteFunc(mailedChanges(), func(t string) bool {
+		return digest && t == string(schemas.ReferralUpdated)
+	})
+}
+
+// stillNews leaves what a mail to an organisation is about to what it may still be told, as things stand, and says
+// whether anything is left.
+func (l *letter) stillNews(records map[string]*record) bool {
+	l.About = slices.DeleteFunc(l.About, func(a about) bool {
+		r := records[a.Journey]
+		if r == nil || r.State.Bars(l.Referrer) || r.State.Offers[a.Offer] == nil {
+			return true
+		}
+		_, told := r.State.Offers[a.Offer].News[l.Referrer]
+		return !told
+	})
+	return !l.Withheld && len(l.About) > 0
 }
 
 // says is what a mail is for, as its text says it, of an offer as it stands; nil where it is about more than one.
 func (l letter) says(o *Offer) string {
 	switch {
+	case l.Referrer != "":
+		return mailNews
 	case l.Type == schemas.OfferAccepted || l.Type == schemas.OfferDeclined:
 		return mailAnswered
 	case l.Kind == mailChanged && o != nil && o.over() && !o.begun():
@@ -83,6 +108,8 @@ func mailText(kind string, by time.Time, link string) (subject, text string) {
 	subject, first := "Something waits for you", "Something waits for your answer."
 	then := "Please look."
 	switch {
+	case kind == mailNews:
+		first = "Something waits for you to read."
 	case kind == mailOver:
 		subject, first = "Something has changed", "Something that waited for your answer does not wait any more."
 		then = "You need not do anything."

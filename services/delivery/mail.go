@@ -45,7 +45,7 @@ func (s *Service) makeMails(_ context.Context, tx *flow.Tx, limit int) (taken in
 		if n.Digest {
 			addDigest(tx, n.Partner, clock.NewOrderedID(tx.Now, taken), nextDigest(tx.Now, s.zone), s.tellWithin)
 		}
-		addMails(tx, n, madeAtOnce, mailedChanges(), tx.Now)
+		addMails(tx, n, madeAtOnce, mailedAtOnce(n.Digest), tx.Now)
 		taken++
 	}
 	tx.AfterCommit(func() { s.wake("mails") })
@@ -57,6 +57,7 @@ type letter struct {
 	ID, Partner, Kind, Journey, Offer string
 	Type                              schemas.Type
 	Event, To                         string
+	Referrer                          string // the organisation that referred, whose mailbox it is; empty: a partner's
 	Position                          int64
 	Number                            int
 	First                             time.Time
@@ -149,7 +150,8 @@ func (s *Service) address(tx *flow.Tx, all []letter) (sending []letter, over []s
 			over = append(over, l.ID)
 			continue
 		}
-		if l.Event != "" {
+		// to who referred it says nothing of the event, which may be taken back yet
+		if l.Event != "" && l.Referrer == "" {
 			events = append(events, l.Event)
 		}
 		o := offerOf(l, records)
@@ -162,6 +164,9 @@ func (s *Service) address(tx *flow.Tx, all []letter) (sending []letter, over []s
 
 // still says whether a mail still goes, and by when something waits; what a digest is about is left to what still asks.
 func (s *Service) still(l *letter, records map[string]*record) (by time.Time, goes bool) {
+	if l.Referrer != "" {
+		return by, l.stillNews(records)
+	}
 	if l.Kind == mailChanged { // who never knew is not told that nothing is asked any more
 		r := records[l.Journey]
 		if r == nil || r.State.Offers[l.Offer] == nil {
@@ -204,6 +209,9 @@ func offerOf(l letter, records map[string]*record) *Offer {
 // linkFor is where a mail leads: to its one offer where that can be answered by whoever holds the link, or to the page
 // after signing in. Each attempt has a link of its own: what stood in a former one is kept nowhere.
 func (s *Service) linkFor(tx *flow.Tx, l letter, o *Offer) string {
+	if l.Referrer != "" {
+		return s.url + schemas.ReferralsPage
+	}
 	if o != nil && l.opensByLink(o) {
 		if until, ok := linkUntil(o, s.zone); ok {
 			return s.url + "/p/" + s.mint(tx, l.Offer, l.Partner, until)
@@ -401,6 +409,9 @@ func (s *Service) noteChannel(tx *flow.Tx, r mailResult, err error) error {
 
 // mailed says that an offer was handed over. Nobody knows of it yet: a navigator rings if no human acts on it in time.
 func (s *Service) mailed(tx *flow.Tx, l letter) error {
+	if l.Referrer != "" {
+		return nil // the partner whom the offer is to has not been told by it
+	}
 	offers := map[string][]string{}
 	for _, a := range l.About {
 		if l.Type == schemas.OfferSent || l.Kind == mailDigest {
@@ -430,6 +441,12 @@ func (s *Service) mailed(tx *flow.Tx, l letter) error {
 
 // notTold has a human tell the partner, by another way, what a mail did not bring.
 func (s *Service) notTold(tx *flow.Tx, l letter) error {
+	if l.Referrer != "" {
+		tx.AfterCommit(func() { // nobody waits for it: the page and the feed have it, and the page says what came back
+			s.log.Warn("a mail to those who referred somebody did not come", schemas.AttrRunbook, "mail-stopped.md")
+		})
+		return nil
+	}
 	offers := map[string][]string{}
 	for _, a := range l.About {
 		offers[a.Journey] = append(offers[a.Journey], a.Offer)

@@ -10,13 +10,15 @@ import (
 	"footbridge/schemas"
 )
 
-// readNotice queues how a partner wants to be told, and whether it has a log. A partner reads itself alone.
+// readNotice queues how a partner wants to be told, and whether it has a log: one of a partner, which tells it of
+// offers, and not one of what an organisation is told of those it referred. A partner reads itself alone.
 func readNotice(q flow.Queuer, who principal.Principal, partner string, locked bool, into *notice, hasLog *bool) {
 	lock := ""
 	if locked {
 		lock = " for no key update"
 	}
-	q.Queue(`select exists (select from partner where id = $1::text::uuid)`, partner).
+	q.Queue(`select coalesce((select type <> all($2) from partner_event where partner = $1::text::uuid
+		order by position limit 1), false)`, partner, newsTypes()).
 		QueryRow(func(row pgx.Row) error { return row.Scan(hasLog) })
 	q.Queue(`select partner::text, by, address, digest, trouble, trouble_at, version from notice
 		where partner = $1::text::uuid and ($2 or partner::text = $3)`+lock, partner,
@@ -28,6 +30,11 @@ func readNotice(q flow.Queuer, who principal.Principal, partner string, locked b
 		})
 }
 
+// newsTypes are the types that are in the logs of those who referred, and in no partner's.
+func newsTypes() []string {
+	return []string{string(schemas.ReferralUpdated), string(schemas.ReferralWithheld)}
+}
+
 // saveNotice queues how a partner is told from now on. One that begins with mail is mailed what has not come to it yet.
 func saveNotice(q flow.Queuer, _ principal.Principal, n notice, now time.Time) {
 	q.Queue(`with open as (
@@ -35,12 +42,12 @@ func saveNotice(q flow.Queuer, _ principal.Principal, n notice, now time.Time) {
 				where e.partner = $1::text::uuid and e.asks and o.tell_by is not null),
 				(select last from partner where id = $1::text::uuid), 0) as upto
 		)
-		insert into notice as n (partner, by, address, digest, taken, changed_at, version)
-		select $1::text::uuid, $2, $3, $4, upto, $5, 1 from open
+		insert into notice as n (partner, by, address, digest, taken, changed_at, version, referrer)
+		select $1::text::uuid, $2, $3, $4, upto, $5, 1, $6 from open
 		on conflict (partner) do update set by = excluded.by, address = excluded.address, digest = excluded.digest,
 			addressed = n.addressed + case when n.address = excluded.address then 0 else 1 end,
 			taken = case when n.by = 'email' then n.taken else excluded.taken end, trouble = '', trouble_at = null,
-			changed_at = excluded.changed_at, version = n.version + 1`, n.Partner, n.By, n.To, n.Digest, now)
+			changed_at = excluded.changed_at, version = n.version + 1`, n.Partner, n.By, n.To, n.Digest, now, n.Referrer)
 }
 
 // mailAgain queues that what came back, or was refused, goes to a partner's new address, with the ids it had.
@@ -110,9 +117,9 @@ func addDigest(q flow.Queuer, partner, id string, due time.Time, within time.Dur
 	q.Queue(`insert into mail (id, partner, kind, position, type, state, first_at, due_at)
 		select $2::text::uuid, n.partner, 'digest', n.taken, '', 'waiting', $3, $3 from notice n
 		where n.partner = $1::text::uuid and exists (select from partner_event e where e.partner = n.partner
-				and e.position > n.taken and e.asks)
+				and e.position > n.taken and (e.asks or e.type = $4))
 			and not exists (select from mail m where m.partner = n.partner and m.kind = 'digest'
-				and m.state = 'waiting' and m.tries = 0)`, partner, id, due)
+				and m.state = 'waiting' and m.tries = 0)`, partner, id, due, string(schemas.ReferralUpdated))
 	q.Queue(`update offer o set tell_by = $2 from (select distinct e.offer from partner_event e join notice n
 			on n.partner = e.partner and e.position > n.taken where n.partner = $1::text::uuid and e.asks
 			order by e.offer) e
@@ -122,7 +129,8 @@ func addDigest(q flow.Queuer, partner, id string, due time.Time, within time.Dur
 // askedSince queues the offers of a partner of which something was asked after a position of its log.
 func askedSince(q flow.Queuer, partner string, position int64, each func(about)) {
 	q.Queue(`select distinct offer::text, journey::text from partner_event where partner = $1::text::uuid
-		and position > $2 and asks and not withheld order by 1`, partner, position).
+		and position > $2 and (asks or type = $3) and not withheld order by 1`, partner, position,
+		string(schemas.ReferralUpdated)).
 		Query(func(rows pgx.Rows) error {
 			return rowsOf(rows, func(offer, journey string) { each(about{offer, journey}) })
 		})
@@ -132,7 +140,7 @@ func askedSince(q flow.Queuer, partner string, position int64, each func(about))
 // mail rests. While it has just failed one goes alone, to see whether it works again.
 func claimMails(q flow.Queuer, limit int, aside []string, now, leased time.Time, each func(letter)) {
 	q.Queue(`with mine as materialized (
-			select m.id, n.address, n.addressed from mail m join notice n on n.partner = m.partner and n.by = 'email'
+			select m.id, n.address, n.addressed, n.referrer from mail m join notice n on n.partner = m.partner and n.by = 'email'
 			where m.state = 'waiting' and m.due_at <= $1 and (m.leased is null or m.leased < $1)
 				and not m.id::text = any($4) and not exists (select from mail_channel where rests > $1)
 			order by m.due_at, m.id limit case when (select failures from mail_channel) > 0 then 1 else $3::integer end
@@ -140,7 +148,7 @@ func claimMails(q flow.Queuer, limit int, aside []string, now, leased time.Time,
 		)
 		update mail m set leased = $2, tries = m.tries + 1, addressed = t.addressed from mine t where m.id = t.id
 		returning m.id::text, m.partner::text, m.kind, coalesce(m.journey::text, ''), coalesce(m.offer::text, ''),
-			m.type, coalesce(m.event::text, ''), m.position, m.tries, m.first_at, t.addressed, t.address,
+			m.type, coalesce(m.event::text, ''), m.position, m.tries, m.first_at, t.addressed, t.address, t.referrer,
 			coalesce((select e.withheld from partner_event e where e.id = m.event), false),
 			m.kind = 'changed' and exists (select from mail b where b.partner = m.partner and b.offer = m.offer
 				and b.id <> m.id and b.tries > 0 and (b.state in ('sent', 'returned')
@@ -152,7 +160,7 @@ func collectLetters(rows pgx.Rows, each func(letter)) error {
 	var l letter
 	var typ string
 	_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.Partner, &l.Kind, &l.Journey, &l.Offer, &typ, &l.Event, &l.Position,
-		&l.Number, &l.First, &l.Addressed, &l.To, &l.Withheld, &l.Told}, func() error {
+		&l.Number, &l.First, &l.Addressed, &l.To, &l.Referrer, &l.Withheld, &l.Told}, func() error {
 		l.Type = schemas.Type(typ)
 		each(l)
 		return nil
@@ -202,7 +210,8 @@ func returnMail(q flow.Queuer, id string, addressed int, status string, now time
 	q.Queue(`update mail m set state = 'returned', outcome = 'returned', enhanced = $2, ended_at = $3, leased = null
 		where id = $1::text::uuid and addressed = $4 and tries > 0 and state in ('sent', 'waiting')
 		returning id::text, partner::text, kind, coalesce(journey::text, ''), coalesce(offer::text, ''), type,
-			coalesce(event::text, ''), position, tries, first_at, addressed, '', false, false`, id, status, now,
+			coalesce(event::text, ''), position, tries, first_at, addressed, '',
+			(select referrer from notice n where n.partner = m.partner), false, false`, id, status, now,
 		addressed).
 		Query(func(rows pgx.Rows) error { return collectLetters(rows, each) })
 }
@@ -212,7 +221,8 @@ func awayMail(q flow.Queuer, id string, addressed int, now time.Time, each func(
 	q.Queue(`update mail m set away_at = $2 where id = $1::text::uuid and addressed = $3 and tries > 0
 		and away_at is null
 		returning id::text, partner::text, kind, coalesce(journey::text, ''), coalesce(offer::text, ''), type,
-			coalesce(event::text, ''), position, tries, first_at, addressed, '', false, false`, id, now, addressed).
+			coalesce(event::text, ''), position, tries, first_at, addressed, '',
+			(select referrer from notice n where n.partner = m.partner), false, false`, id, now, addressed).
 		Query(func(rows pgx.Rows) error { return collectLetters(rows, each) })
 }
 

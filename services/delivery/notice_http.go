@@ -23,9 +23,11 @@ const (
 	byMail    = "email"
 )
 
-// notice is how a partner wants to be told that something waits for it.
+// notice is how a partner wants to be told that something waits for it, or an organisation that there is news of those
+// it referred.
 type notice struct {
-	Partner   string
+	Partner   string // whose log it is of
+	Referrer  string // the organisation that referred; empty for a partner
 	By        string
 	To        string
 	Digest    bool
@@ -36,11 +38,12 @@ type notice struct {
 
 // noticeShown is a notice as its partner and staff see it, with the last mails.
 type noticeShown struct {
-	Partner string `json:"partner"`
+	Partner string `json:"partner,omitempty"`
 	By      string `json:"by"`
 	To      string `json:"to"`
 	Digest  bool   `json:"digest"`
-	// Trouble is what came back from the address: refused, returned or away. A navigator rings until it is changed.
+	// Trouble is what came back from the address: refused, returned or away. Until it is changed a navigator rings a
+	// partner; who referred reads what became of it in the feed or on the page.
 	Trouble   string           `json:"trouble,omitempty"`
 	TroubleAt *time.Time       `json:"troubleAt,omitempty"`
 	Mails     []mailShown      `json:"mails"`
@@ -60,9 +63,39 @@ type mailShown struct {
 func (n notice) shown(role schemas.Role, mails []mailShown) noticeShown {
 	s := noticeShown{Partner: n.Partner, By: cmp.Or(n.By, byNothing), To: n.To, Digest: n.Digest, Trouble: n.Trouble,
 		TroubleAt: n.TroubleAt, Mails: mails}
-	s.Actions = schemas.NoticeActions(role, n.Partner, map[string][]string{"notice.by": {s.By}, "notice.to": {s.To},
-		"notice.digest": {strconv.FormatBool(s.Digest)}})
+	now := map[string][]string{"notice.by": {s.By}, "notice.to": {s.To},
+		"notice.digest": {strconv.FormatBool(s.Digest)}}
+	if s.Actions = schemas.NoticeActions(role, n.Partner, now); n.Referrer != "" {
+		s.Partner, s.Actions = "", schemas.ReferrerNoticeActions(role, now)
+	}
 	return s
+}
+
+// mailbox is whose notice a request is about, and who asks for it.
+type mailbox struct {
+	notice
+	who principal.Principal
+}
+
+// partnersBox is that of the partner that the path names.
+func partnersBox(r *http.Request) (mailbox, error) {
+	who, id, err := principal.Asking(r, noPartner())
+	return mailbox{notice{Partner: id}, who}, err
+}
+
+// referrersBox is that of the asking organisation, for news of those it referred.
+func referrersBox(r *http.Request) (mailbox, error) {
+	log, err := logAsking(r)
+	if err != nil {
+		return mailbox{}, err
+	}
+	who, err := principal.Need(r.Context())
+	return mailbox{notice{Partner: log.Organisation, Referrer: who.Organisation}, who}, err
+}
+
+// opens says whether a mailbox is open to who asks.
+func (a api) opens(b mailbox, hasLog bool) bool {
+	return b.Referrer != "" || a.partnerKnown(b.who, b.Partner, hasLog)
 }
 
 // partnerKnown is whether a partner's notice is open to who asks: to the partner itself, and to staff, of a partner
@@ -82,23 +115,25 @@ func noPartner() error {
 const mostMailsShown = 20
 
 // showNotice shows how a partner is told, and what became of the last mails.
-func (a api) showNotice(w http.ResponseWriter, r *http.Request) error {
-	who, id, err := principal.Asking(r, noPartner())
-	if err != nil {
-		return err
+func (a api) showNotice(whose func(*http.Request) (mailbox, error)) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		b, err := whose(r)
+		if err != nil {
+			return err
+		}
+		n, hasLog, mails := b.notice, false, []mailShown{}
+		batch := &pgx.Batch{}
+		readNotice(batch, b.who, n.Partner, false, &n, &hasLog)
+		mailsOf(batch, b.who, n.Partner, mostMailsShown, func(m mailShown) { mails = append(mails, m) })
+		if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+			return fmt.Errorf("reading how a partner is told: %w", err)
+		}
+		if !a.opens(b, hasLog) {
+			return noPartner()
+		}
+		w.Header().Set("ETag", httpx.VersionTag(n.Version))
+		return httpx.WriteJSON(w, http.StatusOK, n.shown(schemas.Role(b.who.Role), mails))
 	}
-	n, hasLog, mails := notice{Partner: id}, false, []mailShown{}
-	batch := &pgx.Batch{}
-	readNotice(batch, who, id, false, &n, &hasLog)
-	mailsOf(batch, who, id, mostMailsShown, func(m mailShown) { mails = append(mails, m) })
-	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
-		return fmt.Errorf("reading how a partner is told: %w", err)
-	}
-	if !a.partnerKnown(who, id, hasLog) {
-		return noPartner()
-	}
-	w.Header().Set("ETag", httpx.VersionTag(n.Version))
-	return httpx.WriteJSON(w, http.StatusOK, n.shown(schemas.Role(who.Role), mails))
 }
 
 // noticeAsked is how a partner wants to be told; digest is once a day for all that waits.
@@ -108,8 +143,8 @@ type noticeAsked struct {
 	Digest bool   `json:"digest"`
 }
 
-func (n noticeAsked) fault() string {
-	by, _ := schemas.KindNamed("notice-by")
+func (n noticeAsked) fault(kind string) string {
+	by, _ := schemas.KindNamed(kind)
 	switch {
 	case !by.Allows(n.By):
 		return "Say how you want to be told (by): " + by.Do + "."
@@ -126,43 +161,58 @@ func (n noticeAsked) fault() string {
 	return ""
 }
 
-// setNotice changes how a partner is told, with effect on all that waits: what came back from a former address goes to
-// the new one.
-func (a api) setNotice(w http.ResponseWriter, r *http.Request) error {
-	who, id, err := principal.Asking(r, noPartner())
-	if err != nil {
-		return err
+// setNotice changes how a partner, or an organisation that refers people, is told, with effect on all that waits: what
+// came back from a former address goes to the new one.
+func (a api) setNotice(whose func(*http.Request) (mailbox, error)) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		b, err := whose(r)
+		if err != nil {
+			return err
+		}
+		body, key, err := httpx.ReadRequest[noticeAsked](w, r, maxBody, b.who.Key())
+		if err != nil {
+			return err
+		}
+		answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+			n, err := a.changeNotice(tx, r, b, body)
+			if err != nil {
+				return 0, nil, err
+			}
+			w.Header().Set("ETag", httpx.VersionTag(n.Version))
+			return http.StatusOK, n.shown(schemas.Role(b.who.Role), []mailShown{}), nil
+		})
+		if err != nil {
+			return err
+		}
+		return answer.Write(w)
 	}
-	body, key, err := httpx.ReadRequest[noticeAsked](w, r, maxBody, who.Key())
-	if err != nil {
-		return err
+}
+
+// changeNotice writes down how somebody is told from now on.
+func (a api) changeNotice(tx *flow.Tx, r *http.Request, b mailbox, body noticeAsked) (notice, error) {
+	n, hasLog, kind := b.notice, false, "notice-by"
+	if b.Referrer != "" {
+		kind = "news-by"
 	}
-	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
-		n, hasLog := notice{Partner: id}, false
-		readNotice(tx, who, id, true, &n, &hasLog)
-		if err := tx.Flush(); err != nil {
-			return 0, nil, err
-		}
-		if !a.partnerKnown(who, id, hasLog) {
-			return 0, nil, noPartner()
-		}
-		if err := httpx.CheckIfMatch(r, httpx.VersionTag(n.Version)); err != nil {
-			return 0, nil, err
-		}
-		if fault := body.fault(); fault != "" {
-			return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "%s", fault)
-		}
-		n = notice{Partner: id, By: body.By, To: body.To, Digest: body.Digest, Version: n.Version + 1}
-		saveNotice(tx, who, n, tx.Now)
-		if n.By == byMail {
-			mailAgain(tx, id, tx.Now)
-		}
-		tx.AfterCommit(func() { a.wake("mails-made"); a.wake("mails"); a.wake("mails-left") })
-		w.Header().Set("ETag", httpx.VersionTag(n.Version))
-		return http.StatusOK, n.shown(schemas.Role(who.Role), []mailShown{}), nil
-	})
-	if err != nil {
-		return err
+	readNotice(tx, b.who, n.Partner, true, &n, &hasLog)
+	if err := tx.Flush(); err != nil {
+		return n, err
 	}
-	return answer.Write(w)
+	if !a.opens(b, hasLog) {
+		return n, noPartner()
+	}
+	if err := httpx.CheckIfMatch(r, httpx.VersionTag(n.Version)); err != nil {
+		return n, err
+	}
+	if fault := body.fault(kind); fault != "" {
+		return n, httpx.NewProblem(http.StatusUnprocessableEntity, "%s", fault)
+	}
+	n = notice{Partner: b.Partner, Referrer: b.Referrer, By: body.By, To: body.To, Digest: body.Digest,
+		Version: n.Version + 1}
+	saveNotice(tx, b.who, n, tx.Now)
+	if n.By == byMail {
+		mailAgain(tx, n.Partner, tx.Now)
+	}
+	tx.AfterCommit(func() { a.wake("mails-made"); a.wake("mails"); a.wake("mails-left") })
+	return n, nil
 }

@@ -2,14 +2,17 @@ package delivery
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/mail"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
@@ -323,6 +326,149 @@ func TestEndpointsOfAReferrerAndAPartnerAreApart(t *testing.T) {
 				nil); status != http.StatusNotFound {
 				t.Errorf("%s: %s %s answered %d", who, ask[0], ask[1], status)
 			}
+		}
+	}
+}
+
+// teamBox is a mailbox of the liaison team's.
+const teamBox = "liaison@trust.example"
+
+// TestAReferrersMailboxIsToldThatSomethingIsThereToRead, and neither of whom nor what: and what it says may still be
+// taken back, as nothing of it has been given out; the partner has not been told by it.
+func TestAReferrersMailboxIsToldThatSomethingIsThereToRead(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	if status := m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"email","to":"`+teamBox+`"}`,
+		nil); status != http.StatusOK {
+		t.Fatalf("naming a mailbox answered %d", status)
+	}
+	m.post()
+	journey, offer := m.referred(m.partner)
+	m.comes(mailSent, 1)
+	all := m.posted()
+	want := "Something waits for you to read.\r\nPlease look.\r\n\r\nhttps://footbridge.example/referrals\r\n\r\n" +
+		"This message says no more on purpose. Nobody reads answers to it.\r\n" +
+		"If it is not for you, please delete it.\r\n"
+	if len(all) != 1 || all[0].To != teamBox || all[0].Subject != "Something waits for you" || all[0].Text != want {
+		t.Errorf("the mailbox of those who referred somebody is told %q, and not %q", all, want)
+	}
+	if m.said(journey, schemas.DeliveryMade) != 0 || m.count(`select count(*) from offer where id = $1
+		and tell_by is not null`, offer) != 1 {
+		t.Error("a mail to those who referred somebody counts as having come to the partner")
+	}
+	m.hears(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{hospital}})
+	if states, _ := m.toldOf(hospital, journey); !slices.Equal(states, []string{schemas.NewsWithheld}) {
+		t.Errorf("after a mail that said nothing the feed still says %v", states)
+	}
+}
+
+// TestAReferrersMailIsNotSentOfWhatItMustNotKnow any more, though it was written before.
+func TestAReferrersMailIsNotSentOfWhatItMustNotKnow(t *testing.T) {
+	t.Parallel()
+	for name, digest := range map[string]bool{"at once": false, "in a digest": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMailSite(t)
+			m.ask(hospital, "PUT", "/api/referrals/notice", fmt.Sprintf(`{"by":"email","to":%q,"digest":%t}`, teamBox,
+				digest), nil)
+			journey, _ := m.referred(m.partner)
+			m.due("mails-made")
+			m.hears(journey, schemas.PreferencesChanged,
+				schemas.PreferencesChangedData{MustNotKnow: []string{hospital}})
+			m.clock.Set(48 * time.Hour)
+			m.post()
+			m.comes(mailWithheld, 1)
+			if all := m.posted(); len(all) != 0 {
+				t.Errorf("of somebody of whom it must not know it was mailed %+v", all)
+			}
+		})
+	}
+}
+
+// TestAReferrersMailboxIsToldOnceADayWhereItWantsThat of all that is new.
+func TestAReferrersMailboxIsToldOnceADayWhereItWantsThat(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"email","to":"`+teamBox+`","digest":true}`, nil)
+	for range 3 {
+		m.referred(m.partner)
+	}
+	m.due("mails-made")
+	if n := m.count(`select count(*) from mail where state = 'waiting'`); n != 1 {
+		t.Fatalf("%d mails wait, and not one of the day", n)
+	}
+	m.clock.Set(48 * time.Hour)
+	m.post()
+	m.comes(mailSent, 1)
+	if all := m.posted(); len(all) != 1 || all[0].To != teamBox {
+		t.Errorf("posted is %+v", all)
+	}
+}
+
+// TestAReferrersMailThatComesBackTroublesNoPartner: nobody is asked to ring the partner, and the team reads that its
+// mailbox takes no mail.
+func TestAReferrersMailThatComesBackTroublesNoPartner(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.sink.Answer(func(mail.Received) error { return mail.Refuse(550, [3]int{5, 1, 1}, "No such mailbox") })
+	m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"email","to":"`+teamBox+`"}`, nil)
+	m.post()
+	journey, _ := m.referred(m.partner)
+	m.comes(mailRefused, 1)
+	var shown noticeShown
+	m.ask(hospital, "GET", "/api/referrals/notice", "", &shown)
+	if shown.Trouble != troubleRefused || len(shown.Mails) != 1 || shown.Partner != "" {
+		t.Errorf("the team reads %+v", shown)
+	}
+	if m.said(journey, schemas.DeliveryFailed) != 0 {
+		t.Error("a navigator is asked to ring the partner, of whom nothing failed")
+	}
+}
+
+// TestAReferrersMailboxIsItsOwn: no other organisation, partner or member of staff reads or changes it, by its log's id
+// as that of a partner neither; and a telephone is none.
+func TestAReferrersMailboxIsItsOwn(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.referred(m.partner)
+	m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"email","to":"`+teamBox+`"}`, nil)
+	asPartner := "/api/partners/" + schemas.ReferrerLog(hospital) + "/notice"
+	for _, who := range []string{"RYY", hospital, m.partner} {
+		for _, ask := range [][2]string{{"GET", ""}, {"PUT", `{"by":"email","to":"us@elsewhere.example"}`}} {
+			if status := m.askWith(who, ask[0], asPartner, ask[1], nil, roleHeader,
+				string(schemas.Navigator)); status != http.StatusNotFound {
+				t.Errorf("%s: %s of a referrer's mailbox as a partner's answered %d", who, ask[0], status)
+			}
+		}
+	}
+	var theirs noticeShown
+	if m.ask("RYY", "GET", "/api/referrals/notice", "", &theirs); theirs.To != "" || len(theirs.Mails) != 0 {
+		t.Errorf("another organisation reads %+v", theirs)
+	}
+	if status := m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"telephone","to":"020"}`,
+		nil); status != http.StatusUnprocessableEntity {
+		t.Errorf("a telephone answered %d", status)
+	}
+}
+
+// TestTheNewestNewsIsReadWithoutACursor: as many as are asked for.
+func TestTheNewestNewsIsReadWithoutACursor(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	var journeys []string
+	for range 3 {
+		journey, _ := s.referred(partner)
+		journeys = append(journeys, journey)
+	}
+	var p feedPage
+	s.ask(hospital, "GET", "/api/referrals/feed?newest=2", "", &p)
+	if len(p.Items) != 2 || !strings.Contains(string(p.Items[1].Event), journeys[2]) {
+		t.Errorf("the last two are %+v", p)
+	}
+	for _, nonsense := range []string{"0", "-1", "many"} {
+		if status := s.ask(hospital, "GET", "/api/referrals/feed?newest="+nonsense, "", nil); status !=
+			http.StatusBadRequest {
+			t.Errorf("%q of the last answered %d", nonsense, status)
 		}
 	}
 }

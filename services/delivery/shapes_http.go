@@ -57,6 +57,8 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/subscriptions/{id}/test":    shown,
 		"GET /api/partners/{id}/notice":        httpx.Gives[noticeShown](),
 		"PUT /api/partners/{id}/notice":        httpx.Takes[noticeAsked, noticeShown](),
+		"GET /api/referrals/notice":            httpx.Gives[noticeShown](),
+		"PUT /api/referrals/notice":            httpx.Takes[noticeAsked, noticeShown](),
 		"GET /api/outbox-mail":                 httpx.Gives[httpx.List[mailSeen]](),
 		"GET /api/told":                        httpx.Gives[httpx.List[given]](),
 	}

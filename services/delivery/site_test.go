@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,9 @@ type site struct {
 // asHeader names the partner that asks.
 const asHeader = "Test-Partner"
 
+// roleHeader names the role of somebody of an organisation that is no partner; its system, where it is left out.
+const roleHeader = "Test-Role"
+
 func newSite(t testing.TB, cfg Config) *site {
 	t.Helper()
 	s := &site{t: t, clock: &clock.Shifted{}, pool: testkit.Database(t, migrated()).Pool(Name)}
@@ -74,7 +78,7 @@ func newSite(t testing.TB, cfg Config) *site {
 	mux.Use(principal.Require(func(r *http.Request) (principal.Principal, error) {
 		role := schemas.Partner // an organisation that is no partner is asked for by its system
 		if !clock.IsID(r.Header.Get(asHeader)) {
-			role = schemas.System
+			role = cmp.Or(schemas.Role(r.Header.Get(roleHeader)), schemas.System)
 		}
 		return principal.Principal{Organisation: r.Header.Get(asHeader), Role: string(role),
 			Subject: "their system"}, nil

@@ -57,7 +57,7 @@ func (a api) stream(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// what is wrong with the cursor is said before the stream begins
-	p, err := a.read(r, who, c, begins, true, streamPage)
+	p, err := a.read(r, who, c, begins, true, 0, streamPage)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a api) stream(w http.ResponseWriter, r *http.Request) error {
 		if c, _, err = parseCursor(p.Next); err != nil {
 			return nil
 		}
-		if p, err = a.read(r, who, c, false, false, streamPage); err != nil {
+		if p, err = a.read(r, who, c, false, false, 0, streamPage); err != nil {
 			return nil // the reader comes again, and is told then
 		}
 	}

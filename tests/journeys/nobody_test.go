@@ -80,6 +80,7 @@ var bodies = map[string]string{
 	"PUT /api/partners/{id}/agreement": `{"from":"DAY","until":"DAY","outwardName":"Northgate","safeguarding":"the desk"}`,
 	"PUT /api/partners/{id}/holidays":  `{"holidays":[]}`, "PUT /api/partners/{id}/pause": `{"until":""}`,
 	"PUT /api/partners/{id}/notice":                 `{"by":"none"}`,
+	"PUT /api/referrals/notice":                     `{"by":"none"}`,
 	"POST /api/partners/{id}/workers":               `{"name":"Robin Walker","mail":"ID@northgate.example","phone":"07700 900123"}`,
 	"POST /api/partners/{id}/workers/{worker}/code": `{}`,
 	"POST /api/partners/{id}/workers/{worker}/mail": `{"mail":"ID@northgate.example"}`,
