@@ -229,7 +229,9 @@ func CallerActions(role Role, now map[string][]string) []Action {
 		{callersOwn, ringers, "Change your hours", []Asked{{Name: "days", Words: "On which days do you make calls?"},
 			{Name: "fromHour", Words: "From which hour, such as 9?"},
 			{Name: "toHour", Words: "Until which hour, such as 17?"},
-			{Name: "most", Words: "How many calls a day at most?"}}}},
+			{Name: "most", Words: "How many calls a day at most?"},
+			{Name: "channel", Words: "How are you reminded of a call, a day ahead and when it is due?", Optional: true},
+			{Name: "address", Words: "At which address?", Optional: true}}}},
 		calendarEndings(callersCalendar, ringers)...)
 	return withNow(openTo(role, StepAbout{}, endings...), now)
 }

@@ -51,6 +51,13 @@ const TimePattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[
 
 var timeShape = regexp.MustCompile(TimePattern)
 
+// By which ways whoever makes calls is reminded of them.
+const (
+	ReminderByEmail   = "email"
+	ReminderByWebhook = "webhook"
+	ReminderByNothing = "none"
+)
+
 var kinds = compile(map[string]Kind{
 	"uuid":         {Format: "uuid", Do: "use a UUID"},
 	"date":         {Format: "date", Do: "use a local date, YYYY-MM-DD"},
@@ -185,6 +192,7 @@ var kinds = compile(map[string]Kind{
 	"telling":        oneOf("in-person", "video", "phone", "text", "email", "letter", "somebody-named"),
 	"call-outcome": oneOf("reached", "unanswered", "someone-else-answered", "left-the-agreed-message",
 		"wrong-number", "asked-to-stop", "help-needed-now", "not-made"),
+	"reminder-by":     oneOf(ReminderByEmail, ReminderByWebhook, ReminderByNothing),
 	"session-outcome": oneOf("kept", "not-kept", "cancelled", "could-not-contact"),
 	"reach-decision":  oneOf("safe-letter", "by-somebody-named", "through-another-service", "try-later"),
 	"void-reason":     oneOf("no-step", "overdue", "dead-letter", "not-opened", "differs"),

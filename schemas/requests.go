@@ -396,6 +396,10 @@ type (
 		FromHour int `json:"fromHour"`
 		ToHour   int `json:"toHour"`
 		Most     int `json:"most"`
+		// How they are reminded of their calls a day ahead and when one is due.
+		Channel string `json:"channel,omitempty" is:"reminder-by"`
+		// Where to: an address, or that of the site's paging.
+		Address string `json:"address,omitempty" is:"line-200"`
 	}
 	// CallerAwayRecord is until which local day somebody who makes calls is ill or away; today where it is left out.
 	CallerAwayRecord struct {

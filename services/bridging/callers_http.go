@@ -1,6 +1,7 @@
 package bridging
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -38,7 +39,8 @@ type callerShown struct {
 // now is what stands there at present, by request and field: a form that changes it begins with that.
 func (c callerShown) now() map[string][]string {
 	return map[string][]string{"me.days": *c.Days, "me.fromHour": {strconv.Itoa(*c.FromHour)},
-		"me.toHour": {strconv.Itoa(*c.ToHour)}, "me.most": {strconv.Itoa(*c.Most)}, "away.until": {c.AwayUntil}}
+		"me.toHour": {strconv.Itoa(*c.ToHour)}, "me.most": {strconv.Itoa(*c.Most)}, "away.until": {c.AwayUntil},
+		"me.channel": {cmp.Or(*c.Channel, schemas.ReminderByNothing)}, "me.address": {*c.Address}}
 }
 
 // caller shows what is kept of the caller of this request as somebody who makes calls.
@@ -88,6 +90,9 @@ func (c callerShown) into(row *callerRow, has func(string) bool) string {
 	pick(&row.Channel, c.Channel)
 	pick(&row.Address, c.Address)
 	row.Address = strings.TrimSpace(row.Address)
+	if row.Channel == schemas.ReminderByNothing {
+		row.Channel, row.Address = "", ""
+	}
 	switch {
 	case row.FromHour < 0 || row.ToHour > 24 || row.FromHour >= row.ToHour:
 		return "hours are from 0 to 23, until 1 to 24, the later last"

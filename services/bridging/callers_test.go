@@ -481,3 +481,45 @@ func TestACallerWhoHasLeftMakesAndReadsNoCalls(t *testing.T) {
 		t.Errorf("%d things are kept of who has left, %v", kept, err)
 	}
 }
+
+// Whoever makes calls chooses on their own page how they are reminded, and that they are not: what stands there is in
+// the form, and who wants no reminder is sent none.
+func TestACallerChoosesHowTheyAreReminded(t *testing.T) {
+	t.Parallel()
+	p := newPager(t)
+	d := newDesk(t, Config{Notify: p.sender(t)})
+	d.keeps("caller", anyHour(p, "caller"))
+	shown := func() (channel, now string) {
+		t.Helper()
+		got, status, text := do[callerShown](d, "GET", "/api/callers/me", "")
+		if status != http.StatusOK {
+			t.Fatal(status, text)
+		}
+		for _, a := range got.Actions {
+			for _, f := range a.Fields {
+				if f.Name == "channel" {
+					now = strings.Join(f.Now, " ")
+				}
+			}
+		}
+		return *got.Channel, now
+	}
+	if channel, now := shown(); channel != "webhook" || now != schemas.ReminderByWebhook {
+		t.Errorf("it shows %q, and the form %q", channel, now)
+	}
+	d.keeps("caller", `{"channel":"none","address":""}`)
+	if channel, now := shown(); channel != "" || now != schemas.ReminderByNothing {
+		t.Errorf("after no: %q, and the form %q", channel, now)
+	}
+	d.active(now)
+	d.due("calls")
+	d.due("notices")
+	if got := p.paged(); len(got) != 0 {
+		t.Errorf("reminded: %v", got)
+	}
+	if _, status, _ := do[callerShown](d, "PUT", "/api/callers/me",
+		`{"channel":"email","address":"a@b.example"}`); status !=
+		http.StatusBadRequest {
+		t.Errorf("a channel that is not set up here: %d", status)
+	}
+}

@@ -139,8 +139,10 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	})
 	s.mux.HandleFunc("GET /api/callers/me", func(w http.ResponseWriter, _ *http.Request) {
 		_ = httpx.WriteJSON(w, http.StatusOK, callerOwn{Days: []string{"mon", "thu"}, FromHour: 9, ToHour: 17, Most: 8,
-			Made: 2, Actions: schemas.CallerActions(schemas.Caller, map[string][]string{"me.days": {"mon", "thu"},
-				"me.fromHour": {"9"}, "me.toHour": {"17"}, "me.most": {"8"}})})
+			Made: 2, Channel: "email", Address: "team@trust.example", Actions: schemas.CallerActions(schemas.Caller,
+				map[string][]string{"me.days": {"mon", "thu"},
+					"me.fromHour": {"9"}, "me.toHour": {"17"}, "me.most": {"8"},
+					"me.channel": {"email"}, "me.address": {"team@trust.example"}})})
 	})
 	recorded := func(file string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,8 @@ type callerOwn struct {
 	ToHour    int              `json:"toHour"`
 	Most      int              `json:"most"`
 	Made      int              `json:"made"`
+	Channel   string           `json:"channel"`
+	Address   string           `json:"address"`
 	AwayUntil string           `json:"awayUntil"`
 	Calendar  bool             `json:"calendar"`
 	Actions   []schemas.Action `json:"actions"`
@@ -70,12 +72,21 @@ func (s *Console) viewMade(done ownDone) madeView {
 func viewCaller(c callerOwn, today string) (facts []factView) {
 	facts = []factView{{"Days", sentenceCase(all(named(dayNames, c.Days)))},
 		{"Hours", fmt.Sprintf("From %d:00 until %d:00", c.FromHour, c.ToHour)},
-		{"Calls", fmt.Sprintf("%d made today, of %d at most", c.Made, c.Most)}}
+		{"Calls", fmt.Sprintf("%d made today, of %d at most", c.Made, c.Most)},
+		{"Reminders", reminderWords(c)}}
 	if c.AwayUntil >= today {
 		facts = append(facts, factView{"Away", "Until " + dayWords(c.AwayUntil) + ", that day too"})
 	}
 	return append(facts, factView{"Calendar", map[bool]string{true: "You have an address for your own calendar",
 		false: "You have none"}[c.Calendar]})
+}
+
+// reminderWords say how somebody is told of their calls a day ahead and when one is due.
+func reminderWords(c callerOwn) string {
+	if c.Channel == "" {
+		return "Nobody reminds you: look at your list. You can choose a way below"
+	}
+	return wordsFor(byWords, c.Channel) + ", a day ahead and when a call is due: " + c.Address
 }
 
 // hoursPage shows the page, with what has just been made.

@@ -14,7 +14,8 @@ func TestACallerChangesTheirHoursAndSaysThatTheyAreAway(t *testing.T) {
 	f := start(t)
 	page := f.page(t, "/hours", ring)
 	for _, words := range []string{"From 9:00 until 17:00", "2 made today, of 8 at most", `value="8"`,
-		`value="thu" checked`, "You have none", "Say that you are ill or away"} {
+		`value="thu" checked`, "You have none", "Say that you are ill or away",
+		"By email, a day ahead and when a call is due: team@trust.example", `value="email" checked`} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page does not hold %q", words)
 		}
@@ -27,7 +28,13 @@ func TestACallerChangesTheirHoursAndSaysThatTheyAreAway(t *testing.T) {
 		says   string
 	}{
 		"other hours": {"", url.Values{"action": {"a2"}, "a2.days": {"mon", "sat"}, "a2.fromHour": {"17"},
-			"a2.toHour": {"21"}, "a2.most": {"4"}}, `{"days":["mon","sat"],"fromHour":17,"most":4,"toHour":21}`,
+			"a2.toHour": {"21"}, "a2.most": {"4"}, "a2.channel": {"none"}},
+			`{"address":"","channel":"none","days":["mon","sat"],"fromHour":17,"most":4,"toHour":21}`,
+			http.StatusSeeOther, ""},
+		"another way to be reminded": {"", url.Values{"action": {"a2"}, "a2.days": {"mon"}, "a2.fromHour": {"17"},
+			"a2.toHour": {"21"}, "a2.most": {"4"}, "a2.channel": {"webhook"},
+			"a2.address": {"https://paging.example/1"}},
+			`{"address":"https://paging.example/1","channel":"webhook","days":["mon"],"fromHour":17,"most":4,"toHour":21}`,
 			http.StatusSeeOther, ""},
 		"away today": {"/away", url.Values{"action": {"a1"}}, `{}`, http.StatusOK,
 			"a colleague makes it"},

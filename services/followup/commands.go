@@ -230,13 +230,14 @@ func (b handedBack) everyOffer() bool { return b.All }
 // handBack gives one offer back, or all that the partner has taken on: each of their people is told by somebody, and
 // offered again ahead of others.
 func (h *command) handBack(said handedBack, _ principal.Principal) (string, error) {
-	if against, err := h.moved(h.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
+	if against, err := h.moved(h.offer.handBack(said.Reason, h.newest(), h.Moment)); against != "" || err != nil {
 		return against, err
 	}
 	for _, journey := range slices.Sorted(maps.Keys(h.others)) {
 		if r := h.others[journey]; r.Open != nil && r.Open.Partner == h.offer.Partner && r.Open.taken() {
 			other := &command{writes: h.writes, s: h.s, tx: h.tx, record: r, offer: r.Open}
-			if against, err := other.moved(other.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
+			if against, err := other.moved(other.offer.handBack(said.Reason, other.newest(),
+				h.Moment)); against != "" || err != nil {
 				return against, err
 			}
 		}

@@ -580,8 +580,7 @@ func (o *Offer) went(said Went, p Partner, newest int64, w Moment) (effects []Ef
 	case said.Next != "" && !next.Allows(said.Next):
 		return nil, "Say what comes next (next): " + next.Do + "."
 	case said.Outcome == wentNoContact && o.taken() && o.State != stateKept:
-		o.AnsweredUpTo = newest
-		return o.end(stateHandedBack, wentNoContact, w), ""
+		return o.handBack(wentNoContact, newest, w)
 	case said.Outcome == wentKept && o.State == stateKept:
 		return o.complete(said.Next, w.today(), w), ""
 	case said.Outcome == wentKept && o.State == stateCompleted:
@@ -635,8 +634,9 @@ func (o *Offer) complete(next string, on calendar.Day, w Moment) []Effect {
 		Next: next}}}
 }
 
-// handBack is that a partner gives an offer back that it had taken on.
-func (o *Offer) handBack(reason string, w Moment) ([]Effect, string) {
+// handBack is that a partner gives an offer back that it had taken on. newest is the newest of the person's answers:
+// whoever could not be reached is asked by nobody else before a navigator has found out how they may be.
+func (o *Offer) handBack(reason string, newest int64, w Moment) ([]Effect, string) {
 	kind, _ := schemas.KindNamed("hand-back")
 	switch {
 	case !kind.Allows(reason):
@@ -646,6 +646,9 @@ func (o *Offer) handBack(reason string, w Moment) ([]Effect, string) {
 	case !o.taken():
 		return nil, "An offer is handed back that you have taken on. Decline one that you have not, with POST " +
 			"/api/offers/{id}/decline."
+	}
+	if reason == wentNoContact {
+		o.AnsweredUpTo = newest
 	}
 	return o.end(stateHandedBack, reason, w), ""
 }

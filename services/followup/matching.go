@@ -15,6 +15,7 @@ type Candidate struct {
 	Why  string
 	// Given says that the person's yes covers it, Named that it names it.
 	Given, Named bool
+	again        bool  // it said that it had no place, in another week
 	opened       int64 // sequence of the decision that first found its service open
 	near         int   // how near it is, as far as is known
 	chosen       int64 // sequence of the person's yes by its name
@@ -28,6 +29,9 @@ func considered(k *JourneyState, past []Offer, partners []Partner, w Moment, las
 	for _, p := range partners {
 		c := Candidate{Partner: p, Given: answers.To(p.ID).Yes, opened: open[p.Service],
 			near: p.nearness(k.Facts.Facts)}
+		c.again = slices.ContainsFunc(past, func(o Offer) bool {
+			return o.Partner == p.ID && o.declinedFull() && k.sinceNow(o, w)
+		})
 		if c.Named = slices.Contains(answers.Yes(), p.ID); c.Named {
 			c.chosen = answers.Named[p.ID].At
 		}
@@ -55,7 +59,7 @@ func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.
 		return whySaidNo
 	case !open:
 		return whyNotOpen
-	case slices.ContainsFunc(past, func(o Offer) bool { return o.Partner == p.ID && k.tried(o, p, w) }):
+	case k.tried(p, past, w):
 		return whyTried
 	case p.Agreement != nil && !p.Agreement.holds(w.today()):
 		return whyEnded
@@ -67,22 +71,45 @@ func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.
 	return p.offers(k.Facts.Facts)
 }
 
-// tried says whether an offer of the past means that its partner is not asked again: it gave an answer, or none, since
-// the journey last went on. One that had no place is asked again in another week, and so it is once it has changed, as
-// is one that could not be told.
-func (k *JourneyState) tried(o Offer, p Partner, w Moment) bool {
-	answered := slices.Contains([]string{stateDeclined, statePassedOn, stateHandedBack}, o.State)
-	if !answered && (o.Because != becauseNotDelivered || p.ChangedAt.After(o.EndedAt) || p.hasAnotherWeek(o, w)) {
-		return false
+// mostFull is how many weeks without a place for them a partner may have before it is asked no more: the navigator then
+// decides, and the person is told (ADR 33).
+const mostFull = 2
+
+// tried says whether a partner is not asked again since the journey last went on: it gave an answer, or none. One that
+// had no place is asked again in another week, twice in all; one that said so itself within the same window, and after
+// all others. So is one that could not be told, once it has changed.
+func (k *JourneyState) tried(p Partner, past []Offer, w Moment) bool {
+	full := 0
+	for _, o := range past {
+		switch {
+		case o.Partner != p.ID || !k.sinceNow(o, w):
+		case o.declinedFull():
+			if full++; !anotherWeek(o, w) || w.today() > o.Window.Last-daysForNext {
+				return true
+			}
+		case slices.Contains([]string{stateDeclined, statePassedOn, stateHandedBack}, o.State):
+			return true
+		case o.Because != becauseNotDelivered || p.ChangedAt.After(o.EndedAt):
+		case o.PlacedAt.IsZero() && (p.Weekly > 0 || p.AtMost > 0) && anotherWeek(o, w):
+			full++
+		default:
+			return true
+		}
 	}
-	return k.sinceNow(o, w)
+	return full >= mostFull
 }
 
-// hasAnotherWeek says whether a week has begun since an offer ended for which its partner, whose places are bounded,
-// had none.
-func (p Partner) hasAnotherWeek(o Offer, w Moment) bool {
-	return o.PlacedAt.IsZero() && (p.Weekly > 0 || p.AtMost > 0) &&
-		monday(w.today()) > monday(calendar.DayOf(o.EndedAt, w.Zone))
+// declinedFull says that its partner had no place, and said so.
+func (o Offer) declinedFull() bool {
+	return o.State == stateDeclined && (o.Because == declineCapacity || o.Because == declineNoPlace)
+}
+
+// The codes by which a partner says that it has no place: the national one, and ours.
+const declineCapacity, declineNoPlace = "22", "no-place"
+
+// anotherWeek says whether a week has begun since an offer ended.
+func anotherWeek(o Offer, w Moment) bool {
+	return monday(w.today()) > monday(calendar.DayOf(o.EndedAt, w.Zone))
 }
 
 // nextLook is when time alone may bring a partner to somebody for whom none was left: the first of the days on which a
@@ -128,7 +155,8 @@ func (k *JourneyState) sinceReopened(o Offer, visit string, w Moment) bool {
 	return o.Visit == visit && calendar.DayOf(o.EndedAt, w.Zone).String() >= k.Reopened.On
 }
 
-// before orders partners: those that fit first; the person's own order; one with an agreement before one without; who
+// before orders partners: those that fit first; one that had no place in another week last of them; the person's own
+// order; one with an agreement before one without; who
 // was found open first; who is nearer; then rank and id, so that any order of the same decisions finds the same. How
 // many others a partner has does not order it: an offer would change hands with every other one. It decides once,
 // between equals, when an offer is prepared (fairest). Who has no place is passed by when a place is taken.
@@ -138,7 +166,8 @@ func before(a, b Candidate) int {
 
 // standing is before without rank: 0 between equals.
 func standing(a, b Candidate) int {
-	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen),
+	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(b.again, a.again), yesFirst(a.Named, b.Named),
+		cmp.Compare(a.chosen, b.chosen),
 		yesFirst(a.Given, b.Given),
 		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened), cmp.Compare(a.near, b.near))
 }

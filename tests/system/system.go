@@ -183,6 +183,9 @@ func (s *System) stop(ended chan error) {
 	}
 }
 
+// probe asks a process how it is: one that takes the connection and answers nothing is not ready.
+var probe = http.Client{Timeout: Patience}
+
 func (s *System) waitReady(ended chan error) {
 	s.t.Helper()
 	deadline := time.Now().Add(Patience)
@@ -193,7 +196,7 @@ func (s *System) waitReady(ended chan error) {
 			s.t.Fatalf("the program ended before it was ready: %v\n%s", err, s.Log.Tail(40))
 		default:
 		}
-		response, err := http.Get("http://" + s.Ops + "/readyz")
+		response, err := probe.Get("http://" + s.Ops + "/readyz")
 		if err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -648,7 +651,7 @@ func (s *System) PublishAs(service, subject string, body []byte) {
 // Metrics is the text of /metrics.
 func (s *System) Metrics() []byte {
 	s.t.Helper()
-	response, err := http.Get("http://" + s.Ops + "/metrics")
+	response, err := probe.Get("http://" + s.Ops + "/metrics")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -749,7 +752,7 @@ func (l *Launched) Ready() {
 			l.t.Fatalf("%s ended: %v\n%s", l.what, err, l.Log.Tail(20))
 		default:
 		}
-		response, err := http.Get("http://" + l.ops + "/readyz")
+		response, err := probe.Get("http://" + l.ops + "/readyz")
 		if err != nil {
 			return err
 		}

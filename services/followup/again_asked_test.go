@@ -1,0 +1,99 @@
+package followup
+
+import (
+	"testing"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// TestWhoCouldNotBeContactedIsTheNavigators: whichever way a partner says so, nobody else is asked until the person has
+// answered again.
+func TestWhoCouldNotBeContactedIsTheNavigators(t *testing.T) {
+	t.Parallel()
+	for path, body := range map[string]string{"/hand-back": `{"reason":"could-not-contact"}`,
+		"/outcome": `{"outcome":"could-not-contact"}`} {
+		s := newSite(t, true)
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+		offer, partner := s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+path, body, 200)
+		s.due()
+		s.hasSaid(journey, "offer.handed-back", 1)
+		s.is(journey, "", "")
+		s.at(now.AddDate(0, 0, 7)) // nor later, in another week
+		s.is(journey, "", "")
+		s.hears(journey, yes(partnerB, schemas.ConsentGiven)) // a navigator found them
+		s.is(journey, stateRaised, partnerB)
+	}
+	// another reason has the next partner asked at once, as before
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"worker-away"}`, 200)
+	s.is(journey, stateRaised, partnerB)
+}
+
+// TestAPartnerThatIsFullEveryWeekIsAskedTwice: then a navigator decides, and the person is told; nobody is offered the
+// same every week.
+func TestAPartnerThatIsFullEveryWeekIsAskedTwice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/capacity", `{"atMost":1}`, 200)
+	begins := func() string {
+		return s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentDeclined))
+	}
+	first := begins()
+	offer, partner := s.brought(first)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", "{}", 200) // its only place, for weeks
+	waits := begins()
+	monday := (monday(calendar.DayOf(now, london(t))) + 7).At(9, 0, london(t))
+	for day := 0; day < 50; day++ {
+		s.at(monday.AddDate(0, 0, day))
+	}
+	s.is(waits, "", "")
+	s.hasSaid(waits, "offer.raised", 2)
+	s.hasSaid(waits, "offer.cleared", 0)
+	s.hasSaid(waits, "offer.exhausted", 2)
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/capacity", `{"atMost":2}`, 200) // it has changed: asked anew
+	s.due()
+	s.hasSaid(waits, "offer.cleared", 1)
+}
+
+// TestWhoHadNoPlaceIsAskedAgainInALaterWeekAfterAllOthers, within the window that was promised, and once: a second no
+// for want of a place is the navigator's. Any other no stands.
+func TestWhoHadNoPlaceIsAskedAgainInALaterWeekAfterAllOthers(t *testing.T) {
+	t.Parallel()
+	nextWeek := (monday(calendar.DayOf(now, london(t))) + 7).At(9, 0, london(t))
+	for code, again := range map[string]bool{"22": true, "no-place": true, "24": false, "40": false} {
+		s := newSite(t, true)
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+		decline := func(partner, code string) {
+			t.Helper()
+			offer, whose := s.brought(journey)
+			if whose != partner {
+				t.Fatalf("%s: %s is asked, want %s", code, whose, partner)
+			}
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/decline", `{"code":"`+code+`"}`, 200)
+			s.due()
+		}
+		decline(partnerA, code)
+		decline(partnerB, "24") // whoever has not been asked comes first
+		s.is(journey, "", "")
+		s.at(nextWeek.Add(-10 * time.Hour))
+		s.is(journey, "", "")
+		s.at(nextWeek)
+		if !again {
+			s.is(journey, "", "")
+			continue
+		}
+		decline(partnerA, code)
+		for day := 0; day < 21; day++ {
+			s.at(nextWeek.AddDate(0, 0, day))
+		}
+		s.is(journey, "", "")
+		s.hasSaid(journey, "offer.raised", 3)
+	}
+}
