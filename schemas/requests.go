@@ -78,6 +78,14 @@ type RetoldRecord struct {
 	On string `json:"on,omitempty" is:"date"`
 }
 
+// LookReviewRecord is the body of POST /api/journeys/{id}/look-review: what a navigator found of looks from elsewhere.
+type LookReviewRecord struct {
+	// In order, or not and passed on.
+	Finding string `json:"finding" is:"access-finding"`
+	// To which role it was passed on, where it was not in order; never a name.
+	PassedTo string `json:"passedTo,omitempty" is:"code"`
+}
+
 // SummaryRecord is the body of POST /api/journeys/{id}/summary.
 type SummaryRecord struct {
 	// What the person agreed to pass on, in their words; empty takes it back. What is left out stays.
@@ -472,6 +480,7 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/journeys/{id}/override":       reflect.TypeFor[OverrideRecord](),
 	"POST /api/journeys/{id}/preferences":    reflect.TypeFor[PreferencesRecord](),
 	"POST /api/journeys/{id}/summary":        reflect.TypeFor[SummaryRecord](),
+	"POST /api/journeys/{id}/look-review":    reflect.TypeFor[LookReviewRecord](),
 	"POST /api/journeys/{id}/retold":         reflect.TypeFor[RetoldRecord](),
 	"POST /api/journeys/{id}/close":          reflect.TypeFor[CloseRecord](),
 	"POST /api/people/{ref}/contact-resumed": reflect.TypeFor[ReasonRecord](),

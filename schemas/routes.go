@@ -255,6 +255,9 @@ var routes = []Route{
 			"became of it."},
 	{"POST", "/api/journeys/{id}/retold", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
 		"Records that the person had to tell it all again, on which day and to which role; the same twice is once."},
+	{"POST", "/api/journeys/{id}/look-review", Journey, []Role{Navigator}, false,
+		"Records what a navigator found of looks at a journey by staff of other organisations: in order, or not, and " +
+			"to whom it was passed on. Nobody reviews their own."},
 	{"GET", "/api/journeys/{id}/doors", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
 		"Shows what every service's criteria said for one journey, in the words they had when it was decided."},
 	{"POST", "/api/journeys/{id}/asked", Threshold, staff, false,

@@ -271,6 +271,11 @@ var stepKinds = []StepKind{
 	{Kind: "ask-about-own-page", Words: "Ask the person, in the way agreed before, about what was said or tried on " +
 		"their page: somebody else may have the code", Asks: true,
 		Done: doneBy(liaison, "Record how they were asked", Asked{Name: "told", Words: "How were they asked?"})},
+	{Kind: "review-the-look", Words: "Review why staff of another organisation looked at this journey: their reasons " +
+		"stand in what has happened", Ends: []Ending{{"POST /api/journeys/{id}/look-review", navigators,
+		"Record what you found", []Asked{{Name: "finding", Words: "Were the looks in order?"},
+			{Name: "passedTo", Words: "Where one was not: which role has it now? Such as privacy-officer",
+				Optional: true}}}}},
 	{Kind: "confirm-merge", Words: "Compare two records that were joined, and confirm or part them", Ends: []Ending{
 		{"POST /api/people/{ref}/merge", liaison, "Confirm that they are one person",
 			[]Asked{{Name: "other", Value: "{other}"}, {Name: "confirm", Value: "true"},

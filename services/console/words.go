@@ -469,7 +469,9 @@ func lowerFirst(text string) string {
 
 // valueWords are words for what may be chosen; a code that is not here is shown with blanks for its hyphens.
 var valueWords = map[string]string{
-	"given": "Yes", "declined": "No", "withdrawn": "They take back an earlier yes", "spoken": "They said so",
+	"in-order":  "Yes, they were in order",
+	"passed-on": "No: I have passed it on",
+	"given":     "Yes", "declined": "No", "withdrawn": "They take back an earlier yes", "spoken": "They said so",
 	"written": "In writing", "interpreter": "Through an interpreter",
 	"gillick":                 "They do, themselves: they understand and can decide this",
 	"parental-responsibility": "Somebody with parental responsibility does, together with them",

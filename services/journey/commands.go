@@ -289,6 +289,7 @@ const (
 	lineAssessment   = "assessment.noted"
 	lineFirstContact = "first-contact.noted"
 	lineSeen         = "journey.seen"
+	lineLookReviewed = "journey.look-reviewed"
 	// lineSeenElsewhere is a look by staff of another organisation.
 	lineSeenElsewhere = "journey.seen-elsewhere"
 )
@@ -300,8 +301,10 @@ var lines = map[string]string{
 	lineAcknowledged: "Somebody has taken on what happens next.",
 	lineAssessment: "It was written down who holds your assessment and what has changed since, so that nobody " +
 		"need ask for it all again.",
-	lineFirstContact:  "It was written down that you would like to hear from somebody early, or that you have.",
-	lineSeen:          "Staff who were treating you looked at this page.",
+	lineFirstContact: "It was written down that you would like to hear from somebody early, or that you have.",
+	lineSeen:         "Staff who were treating you looked at this page.",
+	lineLookReviewed: "Somebody here has looked at whether it was right that staff elsewhere looked at what is kept " +
+		"about you.",
 	lineSeenElsewhere: "Staff who were treating you elsewhere looked at this page, and said why.",
 }
 

@@ -209,7 +209,8 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 // stood when the journey was closed ends afterwards, and what follows from that is heard then.
 func (w *writes) compareClosed(r *record, by string) {
 	s := situationOf(&r.JourneyState, w.owners, w.zone)
-	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toReach(), s.toDelete()), DesiredStep{})
+	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toReach(), s.toDelete(),
+		s.toReview()), DesiredStep{})
 	for _, old := range replace {
 		w.close(r, old.ID, stateReplaced, by)
 	}
@@ -402,8 +403,14 @@ var heard = map[schemas.Type]hearing{
 		k.addContact(at, when, true)
 		return nil
 	}),
-	schemas.PersonSeen:  on(seenElsewhere),
-	schemas.PathwaySeen: on(seenElsewhere),
+	schemas.PersonSeen: on(func(k *JourneyState, d schemas.SeenData, at int64, when time.Time) shown {
+		k.Looks.Person.apply(at, when)
+		return seenElsewhere(d)
+	}),
+	schemas.PathwaySeen: on(func(k *JourneyState, d schemas.SeenData, at int64, when time.Time) shown {
+		k.Looks.Pathway.apply(at, when)
+		return seenElsewhere(d)
+	}),
 	schemas.InformationNeeded: on(func(k *JourneyState, d schemas.InformationNeededData, at int64,
 		when time.Time) shown {
 		if k.Missing.apply(at, when) {
@@ -660,6 +667,6 @@ func consent(k *JourneyState, d schemas.ConsentData, at int64, when time.Time, g
 }
 
 // seenElsewhere tells the journey's own people who looked from elsewhere, and at what; it changes nothing else.
-func seenElsewhere(_ *JourneyState, d schemas.SeenData, _ int64, _ time.Time) shown {
+func seenElsewhere(d schemas.SeenData) shown {
 	return shown{"organisation": d.Organisation, "what": d.What}
 }

@@ -45,6 +45,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"POST /api/journeys/{id}/assessment":    a.recordAssessment,
 		"POST /api/journeys/{id}/first-contact": a.recordFirstContact,
 		"POST /api/journeys/{id}/retold":        a.recordRetold,
+		"POST /api/journeys/{id}/look-review":   a.reviewLooks,
 		"GET /api/steps":                        a.listSteps,
 		"GET /api/steps/{id}":                   a.showStep,
 		"POST /api/steps/{id}/done":             a.done,
@@ -248,26 +249,6 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	answer := a.journeyOf(found, entries, p, now)
 	answer.Retold = retold
 	return httpx.WriteJSON(w, http.StatusOK, answer)
-}
-
-// looked records that staff treating the person looked, and why: a line that the journey's people and the person see,
-// with the organisation where it is another.
-func (a api) looked(r *http.Request, p principal.Principal, found *record, reason string) error {
-	if found.Organisation == "" {
-		return unknown() // nobody's yet: there is nobody to tell
-	}
-	if fault := schemas.ReasonFault(reason); fault != "" {
-		return httpx.NewProblem(http.StatusForbidden, "%s", fault)
-	}
-	line, details := lineSeen, shown{"reason": strings.TrimSpace(reason)}
-	if !scopeOf(p).Home(found.Organisation) {
-		line, details["organisation"] = lineSeenElsewhere, p.Organisation
-	}
-	return a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		w := a.writes(tx.Now)
-		w.note(found, line, details)
-		return w.store(tx)
-	})
 }
 
 func (a api) writes(now time.Time) *writes { return &writes{owners: a.owners, zone: a.zone, now: now} }

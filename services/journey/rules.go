@@ -92,6 +92,7 @@ const (
 	stepFirstContact    = "first-contact" // an early voice, that the person asked for
 	stepShareAssessment = "share-the-assessment"
 	stepWhatNext        = "what-next"
+	stepReviewLook      = "review-the-look" // somebody of another organisation looked, for a reason
 	stepReadMessage     = "read-the-message"
 	stepMendLine        = "mend-the-line"     // a published number or link of a service reaches nobody
 	stepTakeOver        = "take-over"         // by the sentinel: a step is overdue beyond its grace
@@ -506,9 +507,9 @@ func stepsFor(k *JourneyState, owners Owners, zone *time.Location) []DesiredStep
 	}
 	wanted = slices.Concat(wanted, s.followUps(), s.earlyVoice(), s.services(), s.toShare(), s.callers(), s.helps())
 	if len(wanted) == 0 {
-		return []DesiredStep{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
+		wanted = []DesiredStep{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
 	}
-	return firstOfWords(wanted, k)
+	return firstOfWords(append(wanted, s.toReview()...), k)
 }
 
 // firstOfWords keeps of those that would read alike the one that is due first: it says all that the others would, and

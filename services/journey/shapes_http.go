@@ -16,6 +16,7 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/reopen":        httpx.Takes[struct{}, changedShown](),
 		"POST /api/journeys/{id}/assessment":    httpx.Takes[schemas.AssessmentRecord, changedShown](),
 		"POST /api/journeys/{id}/first-contact": httpx.Takes[schemas.FirstContactRecord, changedShown](),
+		"POST /api/journeys/{id}/look-review":   httpx.Takes[schemas.LookReviewRecord, changedShown](),
 		"POST /api/journeys/{id}/retold":        httpx.Takes[schemas.RetoldRecord, changedShown](),
 		"GET /api/steps":                        httpx.Gives[httpx.List[stepListed]](),
 		"GET /api/steps/{id}":                   httpx.Gives[stepListed](),

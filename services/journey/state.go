@@ -53,6 +53,8 @@ type JourneyState struct {
 	StopAt   time.Time  `json:"stopAt,omitzero"` // when it was said, which may have been written down later
 	// OwnPage is what happened last on the person's own page that they are asked about.
 	OwnPage Subscribed `json:"ownPage,omitzero"`
+	// Looks are those from other organisations, which are reviewed.
+	Looks Looks `json:"looks,omitzero"`
 	// Lapsed is when an answer counted no more, by purpose: the person is asked from then on.
 	Lapsed map[string]Subscribed `json:"lapsed,omitempty"`
 	// ToldUpTo is up to what change the person has been told, by the sequence of follow-up.

@@ -303,10 +303,11 @@ func (s *teller) turning() {
 		schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(17), AgeRisesOn: new(s.on(90))}})
 }
 
-// byOthers are kinds that are walked elsewhere: the hold and the ladder by what people do, the sentinel's and messages'
+// byOthers are kinds that are walked elsewhere: the hold, the ladder and the review of looks by what people do, the sentinel's and messages'
 // by what it finds, what comes next when nothing else does.
 var byOthers = []string{stepReviewHold, stepFirstContact, stepShareAssessment, stepNotReached, stepFirstMeeting,
-	stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate}
+	stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate,
+	stepReviewLook}
 
 // TestEachStepEndsByItsRecordAndNothingElse walks every kind of the table: nobody's word ends it where it has a record,
 // nobody's who is not entitled where it has none; another record leaves it; its own ends it.

@@ -49,6 +49,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/letter":        `{"kind":"slip"}`,
 	"POST /api/journeys/{id}/own-page":      `{"stop":true}`,
 	"POST /api/journeys/{id}/retold":        `{"to":"gp"}`,
+	"POST /api/journeys/{id}/look-review":   `{"finding":"in-order"}`,
 	"POST /api/journeys/{id}/asked":         `{"service":"OTHER"}`,
 	"POST /api/journeys/{id}/answered":      `{"service":"OTHER","answer":"no"}`,
 	"POST /api/journeys/{id}/override":      `{"service":"OTHER","door":"open","reason":"to see"}`,
