@@ -303,8 +303,8 @@ func (s *teller) turning() {
 		schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(17), AgeRisesOn: new(s.on(90))}})
 }
 
-// byOthers are kinds that are walked elsewhere: the hold, the ladder and the review of looks by what people do, the sentinel's and messages'
-// by what it finds, what comes next when nothing else does.
+// byOthers are kinds that are walked elsewhere: the hold, the ladder and the review of looks by what people do, the
+// sentinel's and messages' by what it finds, what comes next when nothing else does.
 var byOthers = []string{stepReviewHold, stepFirstContact, stepShareAssessment, stepNotReached, stepFirstMeeting,
 	stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate,
 	stepReviewLook}
