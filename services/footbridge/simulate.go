@@ -225,17 +225,33 @@ func (s *simSystem) MoveTo(ctx context.Context, at time.Time) error {
 	return s.Settle(ctx)
 }
 
+// askAgain is how often a request is sent again that was refused for a while: a session had ended, or more came than
+// was agreed, as days pass here in seconds.
+const askAgain = 5
+
 // Ask sends one request as somebody who is signed in, or as the hospital's system.
-func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (sim.Answer, error) {
-	for again := false; ; again = true {
-		answer, err := s.ask(ctx, who, r)
-		if err != nil || answer.Status != http.StatusUnauthorized || again {
+func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (answer sim.Answer, err error) {
+	for range askAgain {
+		answer, err = s.ask(ctx, who, r)
+		if err != nil {
 			return answer, err
 		}
-		s.mu.Lock()
-		delete(s.cookies, principalOf(who))
-		s.mu.Unlock()
+		switch answer.Status {
+		case http.StatusUnauthorized:
+			s.mu.Lock()
+			delete(s.cookies, principalOf(who))
+			s.mu.Unlock()
+		case http.StatusTooManyRequests:
+			select {
+			case <-ctx.Done():
+				return answer, context.Cause(ctx)
+			case <-time.After(time.Second):
+			}
+		default:
+			return answer, nil
+		}
 	}
+	return answer, nil
 }
 
 func principalOf(who sim.Who) principal.Principal {

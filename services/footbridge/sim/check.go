@@ -54,6 +54,40 @@ func (r *run) check(ctx context.Context) error {
 	return r.void(ctx)
 }
 
+// rung notes that somebody was rung: only who said yes to calls, and within the hours at which they may be.
+func (r *run) rung(f *followed) {
+	if f.calls == nil || !*f.calls {
+		r.fault("somebody was rung who has not said yes to calls", f.id)
+	}
+	from, to := f.hours()
+	if at := r.now.In(r.zone); at.Hour() < from || at.Hour() >= to {
+		r.fault(fmt.Sprintf("somebody was rung at %s who may be from %d to %d o'clock", at.Format("15:04"), from, to),
+			f.id)
+	}
+}
+
+// planned looks at the time for which a call is planned: never outside the hours that any of these people has named.
+func (r *run) planned(c *call) {
+	if at := c.due.In(r.zone); at.Hour() < earliestAsk || at.Hour() >= latestAsk {
+		r.fault("a call is planned for "+at.Format("2 January 15:04"), c.journey)
+	}
+}
+
+// sentOut looks at an offer that was told to its partner: only of whoever said yes to a session.
+func (r *run) sentOut(f *followed) {
+	if f.session == nil || !*f.session {
+		r.fault("an offer was sent of somebody who has not said yes", f.id)
+	}
+}
+
+// hours are those within which somebody may be rung: those that they named, or from 10:00 until 19:00.
+func (f *followed) hours() (from, to int) {
+	if f.toHour > 0 {
+		return f.fromHour, f.toHour
+	}
+	return earliestAsk, latestAsk
+}
+
 // void counts the journeys that are past their time and grace, each with whom it waits for. Each has an added owner.
 func (r *run) void(ctx context.Context) error {
 	operator := Who{Organisation: r.cfg.Organisation, Role: schemas.Operator, Subject: "sim-operator"}
@@ -128,24 +162,6 @@ func (r *run) evening(ctx context.Context, day calendar.Day) error {
 		return err
 	}
 	r.tellDay(day, counts)
-	return nil
-}
-
-// windows looks at the windows of which that day was the last.
-func (r *run) windows(ctx context.Context, day calendar.Day) error {
-	lost, err := lostWindows(ctx, r.cfg.Database, day.String(), (day + 1).String(), (day+1).At(0, 0, r.zone))
-	if err != nil {
-		return err
-	}
-	for _, w := range lost {
-		r.report.WindowsLost++
-		if !w.Held {
-			r.fault("a window was lost ("+w.Last+") that no navigator had a step about", w.Journey)
-		}
-		if !w.Told {
-			r.fault("a window was lost ("+w.Last+") and nobody was to tell the person", w.Journey)
-		}
-	}
 	return nil
 }
 

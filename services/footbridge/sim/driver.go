@@ -48,7 +48,11 @@ type followed struct {
 	band            string         // where they stand, at the last look
 	events          map[schemas.Type]int
 	raised          int
-	recorded        bool   // preferences and contact
+	partners        []string // which an offer was ever prepared for
+	recorded        bool     // preferences and contact
+	fromHour        int      // the hours at which they said that they may be rung; 0 where they named none
+	toHour          int
+	window          window
 	next, nextOwner string // what comes next, at the last look
 }
 
@@ -210,6 +214,9 @@ func (r *run) observe(ctx context.Context) error {
 
 // subscribe notes what one event says.
 func (r *run) subscribe(kind schemas.Type, e flow.Event, f *followed) error {
+	if err := f.window.apply(kind, e.Data); err != nil {
+		return err
+	}
 	switch kind {
 	case schemas.OfferRaised:
 		var d schemas.OfferRaisedData
@@ -217,21 +224,18 @@ func (r *run) subscribe(kind schemas.Type, e flow.Event, f *followed) error {
 			return err
 		}
 		f.raised++
+		f.partners = append(f.partners, d.Partner)
 		f.newest = &offered{d.Offer, e.Subject, d.Partner, f.raised}
 		r.offers[d.Offer] = f.newest
 	case schemas.OfferSent:
-		if f.session != nil && !*f.session {
-			r.fault("an offer was sent of somebody who said no", e.Subject)
-		}
+		r.sentOut(f)
 	case schemas.CallScheduled:
 		var d schemas.CallScheduledData
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			return err
 		}
 		r.calls[d.Call] = &call{d.Call, e.Subject, d.DueAt}
-		if hour := d.DueAt.In(r.zone).Hour(); hour < 8 || hour >= 21 {
-			r.fault(fmt.Sprintf("a call is planned for %s", d.DueAt.In(r.zone).Format("2 January 15:04")), e.Subject)
-		}
+		r.planned(r.calls[d.Call])
 	case schemas.JourneyClosed:
 		f.closed = cmp.Or(f.closing, "by the system")
 	case schemas.JourneyReopened:

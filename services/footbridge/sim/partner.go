@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -20,12 +21,13 @@ type partner struct {
 	id     string
 	who    Who
 	cursor string
-	seen   map[string]time.Time // when each offer was first seen by a worker
-	tries  map[string]int       // to reach the person of an offer
-	tried  map[string]string    // the day of the last try
-	asked  map[string]bool      // offers of which who the person is was asked for
-	gone   bool                 // it has closed
-	stale  bool                 // something of its offers may have changed since it last looked
+	seen   map[string]time.Time    // when each offer was first seen by a worker
+	tries  map[string]int          // to reach the person of an offer
+	tried  map[string]string       // the day of the last try
+	asked  map[string]bool         // offers of which who the person is was asked for
+	gone   bool                    // it has closed
+	over   map[string]calendar.Day // when each offer was first seen completed
+	pried  calendar.Day            // when it last tried to read of somebody else
 }
 
 // offer is an offer as its partner sees it.
@@ -39,7 +41,7 @@ type offer struct {
 func newPartner(r *run, p Partner, id string) *partner {
 	return &partner{run: r, Partner: p, id: id, who: Who{Organisation: id, Role: schemas.Partner,
 		Subject: "sim-worker"}, seen: map[string]time.Time{}, tries: map[string]int{}, tried: map[string]string{},
-		asked: map[string]bool{}, stale: true}
+		asked: map[string]bool{}, over: map[string]calendar.Day{}}
 }
 
 // prepare says how many people it can take on a week, when it is away, and how it is told.
@@ -84,6 +86,9 @@ func (p *partner) act(ctx context.Context) (done int, err error) {
 	if hour < opens || hour >= closes || !calendar.England().Working(day, calendar.MondayToFriday) ||
 		away(p.Holidays, day) {
 		return 0, nil
+	}
+	if err := p.pries(ctx); err != nil {
+		return 0, err
 	}
 	offers, err := all[offer](ctx, p.run, p.who, "/api/offers")
 	if err != nil {
@@ -214,7 +219,7 @@ func (p *partner) luckOf(f *followed, o *offered, about string) int {
 // reads tries, once for each way in which an offer stands, to read who the person is: it must be able to exactly while
 // it has taken them on.
 func (p *partner) reads(ctx context.Context, o offer, f *followed) error {
-	stands := fmt.Sprint(o.Offer, o.State, o.Stop)
+	stands := fmt.Sprint(o.Offer, o.State, o.Stop, p.longOver(o))
 	if p.asked[stands] {
 		return nil
 	}
@@ -227,10 +232,55 @@ func (p *partner) reads(ctx context.Context, o offer, f *followed) error {
 	p.log.write(line{At: p.now, Kind: "look", By: "partner:" + p.ID, Journey: f.id, Person: f.number(),
 		Status: answer.Status, About: o.State})
 	p.report.Looks++
-	// once more for 14 days after it was completed
+	if answer.ok() {
+		p.granted(o, f)
+	}
+	return nil
+}
+
+// granted looks at an offer of which its partner could read who the person is: it may exactly while it has taken them
+// on, and for 14 days after it has completed.
+func (p *partner) granted(o offer, f *followed) {
 	taken := []string{"accepted", "booked", "kept", "not-kept", "completed"}
-	if answer.ok() && (o.Stop || !slices.Contains(taken, o.State)) {
+	if o.Stop || !slices.Contains(taken, o.State) || p.longOver(o) {
 		p.fault("partner "+p.ID+" read who somebody is of an offer that is "+o.State, f.id)
+	}
+}
+
+// longOver says whether an offer was completed more than 14 days ago.
+func (p *partner) longOver(o offer) bool {
+	if o.State != "completed" {
+		return false
+	}
+	if _, known := p.over[o.Offer]; !known {
+		p.over[o.Offer] = calendar.DayOf(p.now, p.zone)
+	}
+	return calendar.DayOf(p.now, p.zone) > p.over[o.Offer]+15
+}
+
+// pries tries to read who somebody is whom it was never asked about, once a day: it must not be able to.
+func (p *partner) pries(ctx context.Context) error {
+	today := calendar.DayOf(p.now, p.zone)
+	if p.pried == today {
+		return nil
+	}
+	p.pried = today
+	for _, id := range slices.Sorted(maps.Keys(p.journeys)) {
+		f := p.follow(id)
+		if slices.Contains(f.partners, p.id) || p.world.luck("pries", p.ID, today, numberOf(f)) >= 10 {
+			continue
+		}
+		answer, err := p.cfg.System.Ask(ctx, p.who, Request{Method: http.MethodGet, Path: "/api/journeys/" + id +
+			"/identity"})
+		if err != nil {
+			return err
+		}
+		p.log.write(line{At: p.now, Kind: "look", By: "partner:" + p.ID, Journey: id, Person: f.number(),
+			Status: answer.Status, About: "never asked"})
+		if p.report.Looks++; answer.ok() {
+			p.fault("partner "+p.ID+" read who somebody is whom it was never asked about", id)
+		}
+		return nil
 	}
 	return nil
 }

@@ -152,6 +152,9 @@ func all[T any](ctx context.Context, r *run, who Who, path string) (items []T, e
 			return nil, err
 		}
 		items = append(items, p.Items...)
+		if p.Next == cursor && cursor != "" {
+			return nil, fmt.Errorf("asking %s: the page after %q is that page again", path, cursor)
+		}
 		if cursor = p.Next; cursor == "" {
 			return items, nil
 		}

@@ -214,21 +214,28 @@ func (t *team) preferred(s step, f *followed, reached bool) []string {
 		return []string{"/facts"}
 	case s.Kind == "confirm-merge":
 		return []string{"/merge"}
+	case s.Kind == "are-these-one-person":
+		return []string{"/unmerge"}
+	case s.Kind == "find-the-beginning":
+		return []string{"/close"}
 	case s.Kind == "read-the-message":
 		return []string{"/dismiss"}
 	case !reached:
 		return []string{"/no-answer"}
 	case s.Kind == "decide-after-cancellation":
 		return []string{"/close"}
-	case s.Kind == "tell-the-partner", s.Kind == "reach-the-partner":
+	case s.Kind == "tell-the-partner", s.Kind == "reach-the-partner", s.Kind == "partner-answers":
 		return t.ringsPartner(s, f)
-	case s.Kind == "what-next", s.Kind == "find-a-place" && f.session != nil && !*f.session:
+	case s.Kind == "partner-arranges": // nobody there has agreed on a time
+		return []string{"/hand-back"}
+	case s.Kind == "what-next", mayEnd(s) && f.session != nil && !*f.session:
 		return []string{"/close"}
 	case s.Kind == "find-a-place" && f.kinds[s.Kind] > 1: // they still want one: agreed with them
 		return []string{"/done"}
 	}
 	return []string{"/consent", "/facts", "/contact", "/acknowledge", "/answered", "/asked", "/assessment",
-		"/first-contact", "/question", "/release", "/confirm-deletion", "/outcome", "/done", "/place"}
+		"/first-contact", "/question", "/release", "/confirm-deletion", "/outcome", "/introduce", "/done", "/place",
+		"/dead-line"}
 }
 
 // ringsPartner rings the organisation of the newest offer, where its own system has not taken what it was sent.
@@ -245,10 +252,13 @@ func (t *team) ringsPartner(s step, f *followed) []string {
 	return nil
 }
 
-// mayEnd says whether a step of a kind may end with a journey whose person could not be reached.
+// mayEnd says whether a step may end with a journey whose person could not be reached: it asks them something, and the
+// step table lets whoever asks bring the journey to a close.
 func mayEnd(s step) bool {
-	return slices.Contains([]string{"find-a-place", "what-next", "another-time", "find-where-they-are",
-		"ask-how-to-reach"}, s.Kind)
+	kind, _ := schemas.StepKindOf(s.Kind)
+	return kind.Asks && slices.ContainsFunc(kind.Ends, func(e schemas.Ending) bool {
+		return strings.HasSuffix(e.Route, "/close")
+	})
 }
 
 // takesOver takes on the steps of a journey that are past their time.
@@ -360,7 +370,10 @@ func (r *run) said(ctx context.Context, by string, who Who, f *followed, body []
 		plan := fmt.Appendf(nil,
 			`{"windows":[{"days":["mon","tue","wed","thu","fri","sat","sun"],"fromHour":%d,"toHour":%d}]}`, p.FromHour,
 			p.ToHour)
-		_, err := r.asks(ctx, by, who, f, "plan", http.MethodPost, "/api/journeys/"+f.id+"/plan", plan)
+		answer, err := r.asks(ctx, by, who, f, "plan", http.MethodPost, "/api/journeys/"+f.id+"/plan", plan)
+		if answer.ok() {
+			f.fromHour, f.toHour = p.FromHour, p.ToHour
+		}
 		return err
 	}
 	return nil

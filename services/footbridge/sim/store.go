@@ -39,35 +39,33 @@ func stepless(ctx context.Context, db *pgxpool.Pool) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// lostWindow is an offer's window whose last day has passed without a session.
-type lostWindow struct {
-	Journey, Last string
-	// Held: a navigator had a step of the journey by the end of the last day. Told: somebody told, or is to tell, the
-	// person, or decided with them.
+// holding is who had a journey in hand on the last day of its window.
+type holding struct {
+	// Held: a navigator had an open step of the journey on that day. Told: somebody told the person what has changed,
+	// or decided with them, or is to.
 	Held, Told bool
 }
 
-// lostWindows are the windows of people who said yes that ended on a day before without a session having a time, of
-// journeys that go on.
-func lostWindows(ctx context.Context, db *pgxpool.Pool, from, until string, end time.Time) ([]lostWindow, error) {
-	rows, err := db.Query(ctx, `with last as (
-			select distinct on (o.journey) o.journey, o.last_day, o.state from followup.offer o
-			order by o.journey, o.raised_at desc, o.id desc)
-		select l.journey::text, l.last_day::text,
-			exists (select from journey.step s where s.journey = l.journey and s.opened_at <= $3
-				and (s.owner like 'navigator:%' or exists (select from unnest(s.added_owners) a
-				where a like 'navigator:%'))),
-			exists (select from journey.step s where s.journey = l.journey
-				and s.kind in ('tell-the-person', 'find-a-place', 'what-next', 'another-time', 'ask-the-person',
-					'decide-how-to-reach', 'ask-about-partner'))
-		from last l join journey.journey j on j.id = l.journey
-		where l.last_day >= $1::date and l.last_day < $2::date and j.state = 'open'
-			and l.state not in ('booked', 'kept', 'completed')
-			and exists (select from journey.timeline_entry t where t.journey = l.journey
-				and t.type = 'care.footbridge.consent.given.v1' and t.details->>'purpose' = 'follow-up')`,
-		from, until, end)
+// whoHolds says of journeys who had them in hand on a local day, from its beginning until its end.
+func whoHolds(ctx context.Context, db *pgxpool.Pool, journeys []string, from, until time.Time) (map[string]holding,
+	error) {
+	rows, err := db.Query(ctx, `select j.id::text,
+			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3
+				and (s.closed_at is null or s.closed_at >= $2) and (s.owner like 'navigator:%'
+				or exists (select from unnest(s.added_owners) a where a like 'navigator:%'))),
+			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3 and s.state <> 'replaced'
+				and s.kind in ('tell-the-person', 'find-a-place', 'arrange-follow-up', 'what-next', 'another-time',
+					'decide-how-to-reach'))
+		from unnest($1::uuid[]) as j(id)`, journeys, from, until)
 	if err != nil {
-		return nil, fmt.Errorf("looking for windows that were lost: %w", err)
+		return nil, fmt.Errorf("looking for who had lost windows in hand: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[lostWindow])
+	who := map[string]holding{}
+	var id string
+	var one holding
+	_, err = pgx.ForEachRow(rows, []any{&id, &one.Held, &one.Told}, func() error {
+		who[id] = one
+		return nil
+	})
+	return who, err
 }
