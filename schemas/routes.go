@@ -36,10 +36,10 @@ func (r Route) Streams() bool { return r.Pattern == "/api/stream" || r.Pattern =
 // that somebody is there, and keeps nobody signed in.
 const StepNews = "/steps/news"
 
-// ChangesPartner says that a route changes what a service keeps of one partner that does not know whose agreement it
-// is: followup does, and says so of its own routes itself.
-func (r Route) ChangesPartner() bool {
-	return strings.HasPrefix(r.Pattern, "/api/partners/{id}/") && r.Method != "GET" && r.Service != Followup
+// KeptOfPartner says that a route shows or changes what a service keeps of one partner that does not know whose
+// agreement it is: followup does, and says so of its own routes itself.
+func (r Route) KeptOfPartner() bool {
+	return strings.HasPrefix(r.Pattern, "/api/partners/{id}/") && r.Service != Followup
 }
 
 // ByToken says that a route is read by a program that is nobody: a token in the request says whose it reads, and

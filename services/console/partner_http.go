@@ -63,10 +63,11 @@ func (c *client) partner(ctx context.Context, p principal.Principal, id string) 
 	if err = c.get(ctx, p, schemas.Followup, "/api/partners/"+url.PathEscape(id), &found); err != nil {
 		return found, err
 	}
-	err = c.get(ctx, p, schemas.Delivery, "/api/partners/"+url.PathEscape(id)+"/notice", &found.Notice)
-	if !found.HeldElsewhere {
-		found.Actions = append(found.Actions, found.Notice.Actions...)
+	if found.HeldElsewhere {
+		return found, nil // how it is told is between it and whoever holds its agreement
 	}
+	err = c.get(ctx, p, schemas.Delivery, "/api/partners/"+url.PathEscape(id)+"/notice", &found.Notice)
+	found.Actions = append(found.Actions, found.Notice.Actions...)
 	return found, err
 }
 
@@ -138,7 +139,9 @@ func viewPartner(o partnerOrganisation, zone *time.Location) (facts []factView) 
 	if o.PausedUntil != "" {
 		add("Paused", "Until "+dayWords(o.PausedUntil)+": asked for nobody new")
 	}
-	add("Told", toldInWords(o.Notice))
+	if !o.HeldElsewhere {
+		add("Told", toldInWords(o.Notice))
+	}
 	if words := troubleWords[o.Notice.Trouble]; words != "" {
 		add("Trouble", words)
 	}

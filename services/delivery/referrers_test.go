@@ -472,3 +472,25 @@ func TestTheNewestNewsIsReadWithoutACursor(t *testing.T) {
 		}
 	}
 }
+
+// TestAReferrerOfSomebodyUnderWayIsToldOnceTheStreamIsPublishedAgain: after an upgrade from a release that did not say
+// who referred somebody, what was published before is published again (footbridge streams rebuild), and comes last.
+func TestAReferrerOfSomebodyUnderWayIsToldOnceTheStreamIsPublishedAgain(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	s.seq = 10
+	journey, offer := s.offers(partner)
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	before := len(s.fed(partner))
+	s.seq = 0 // it was said before all that
+	s.hears(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Organisation: hospital,
+		Person: clock.NewRandomID(), Visit: clock.NewRandomID(), LeftOn: "2026-11-02"})
+	s.hears(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Organisation: hospital,
+		Person: clock.NewRandomID(), Visit: clock.NewRandomID(), LeftOn: "2026-11-02"})
+	if states, _ := s.toldOf(hospital, journey); !slices.Equal(states, []string{schemas.NewsInTouch}) {
+		t.Errorf("of somebody who was under way the referrer learns %v", states)
+	}
+	if after := len(s.fed(partner)); after != before {
+		t.Errorf("the partner is told %d things, and was told %d", after, before)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ var signingRoutes = []schemas.Route{
 	{Method: "POST", Pattern: "/partners/{id}/workers", Service: schemas.Gateway, Roles: managing,
 		Meaning: "Adds a worker, gives one a code, changes their address, or ends them."},
 }
+
+// SigningRoutes are the routes of signing in and out.
+func SigningRoutes() []schemas.Route { return slices.Concat(signingRoutes, providerRoutes) }
 
 // managing see to the workers of partners.
 var managing = []schemas.Role{schemas.Navigator, schemas.Partner}

@@ -91,10 +91,12 @@ func (g *Gateway) ofPartner(r *http.Request) (p principal.Principal, id string, 
 	return p, id, seen, nil
 }
 
-// holds refuses a navigator who would change what another service keeps of a partner, where its agreement is another
-// organisation's: followup says whose it is, and a partner that nobody may see looks as if it were not there.
+// holds refuses staff who would see or change what another service keeps of a partner, where its agreement is another
+// organisation's: where it is reached, and when it was mailed about whose people. followup says whose it is, and a
+// partner that nobody may see looks as if it were not there.
 func (g *Gateway) holds(route schemas.Route, r *http.Request, p principal.Principal) error {
-	if !route.ChangesPartner() || p.Role != string(schemas.Navigator) {
+	staff := p.Role == string(schemas.Navigator) || p.Role == string(schemas.SendingTeam)
+	if !route.KeptOfPartner() || !staff {
 		return nil
 	}
 	var seen partnerSeen

@@ -795,6 +795,7 @@ func TestANavigatorOfAnotherOrganisationChangesNothingOfAPartner(t *testing.T) {
 	id := o.added(navigator, "robin@northgate.example").Worker
 	at := "/api/partners/" + northgate
 	for route, body := range map[string]string{"PUT " + at + "/notice": `{"by":"email","to":"eve@x.example"}`,
+		"GET " + at + "/notice":                   "",
 		"GET " + at + "/workers":                  "",
 		"POST " + at + "/workers":                 `{"name":"Eve","mail":"eve@x.example","phone":"07700 900125"}`,
 		"POST " + at + "/workers/" + id + "/code": `{"lost":true}`,
@@ -809,7 +810,7 @@ func TestANavigatorOfAnotherOrganisationChangesNothingOfAPartner(t *testing.T) {
 		}
 	}
 	if o.noticed != 0 {
-		t.Error("how the partner is told was changed")
+		t.Error("how the partner is told was read or changed")
 	}
 	for _, p := range []principal.Principal{navigator, colleague} {
 		o.ask(t, "PUT", at+"/notice", `{"by":"none"}`, &p, "Content-Type", "application/json")

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -388,6 +389,56 @@ func TestAReferralForAnotherReasonWaitsForAHuman(t *testing.T) {
 	}
 	if status := p.task(t, f.id); status != "accepted" {
 		t.Errorf("Task is %s", status)
+	}
+}
+
+// TestTheSenderLearnsThatItHasEndedByThePersonsYesAlone: without it a request that was taken on reads the same while it
+// goes on, while it waits, and once it has come to its end; and again once the yes is taken back.
+func TestTheSenderLearnsThatItHasEndedByThePersonsYesAlone(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	f := newFHIRRequest()
+	if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+		t.Fatalf("answered %d %s", answer.status, answer.body)
+	}
+	var journey string
+	if err := p.pool.QueryRow(t.Context(), `select id::text from journey`).Scan(&journey); err != nil {
+		t.Fatal(err)
+	}
+	reads := func() string {
+		return p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/Task?focus=ServiceRequest/"+f.id, "").body
+	}
+	stands := func(state string) {
+		t.Helper()
+		if _, err := p.pool.Exec(t.Context(), `update journey set state = $1 where id = $2::uuid`, state,
+			journey); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := func(state string) {
+		t.Helper()
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+			`{"answers":[{"purpose":"tell-referrer","state":"`+state+`"}],"how":"spoken"}`)
+	}
+	words := regexp.MustCompile(`"businessStatus":\{"text":"[^"]*"`)
+	open := words.FindString(reads())
+	for _, state := range []string{"held", "closed"} {
+		stands(state)
+		if status, now := p.task(t, f.id), words.FindString(reads()); status != "accepted" || now != open {
+			t.Errorf("of what is %s the sender reads %s %s, and not %s", state, status, now, open)
+		}
+	}
+	stands("open")
+	said("given")
+	stands("closed")
+	if status := p.task(t, f.id); status != "completed" {
+		t.Errorf("with the person's yes the sender reads %s of what has ended", status)
+	}
+	stands("open")
+	said("withdrawn")
+	stands("closed")
+	if status := p.task(t, f.id); status != "accepted" {
+		t.Errorf("after the yes was taken back the sender reads %s of what has ended", status)
 	}
 }
 

@@ -98,10 +98,12 @@ type Asked struct {
 	Withdrawn  bool
 	Stopped    bool   // contact has stopped
 	Journey    string // open, held or closed; empty where it is not known
+	MayTell    bool   // the person's yes to tell-referrer is in force
 }
 
 // TaskState is what became of a request, in R4's codes: only what the asking system may know. Nothing is derived
-// from what a service or the person said.
+// from what a service or the person said. Whether it goes on, waits or has come to its end is the person's to tell:
+// without their yes to tell-referrer a request that was taken on reads the same in each of these.
 func TaskState(a Asked) (status, words string) {
 	switch {
 	case a.Status == "entered-in-error":
@@ -114,6 +116,8 @@ func TaskState(a Asked) (status, words string) {
 		return "requested", "The request is kept, and a member of staff will look at it."
 	case a.Withdrawn:
 		return "on-hold", "The hospital changed something about the visit. A member of staff is looking at it."
+	case a.Published && !a.MayTell:
+		return "accepted", "The request was taken on. More is told where the person has said yes to that."
 	case a.Published && a.Journey == "closed":
 		return "completed", "What was asked for has come to its end."
 	case a.Published && (a.Journey == "held" || a.Stopped):

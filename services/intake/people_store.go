@@ -259,7 +259,7 @@ func (s *Service) openCard(sealed sealedCard) (card record.Card, err error) {
 
 // loadGroup queues the reading of the records merged with a person's, whether a human confirmed each, what was answered
 // under any of them, and the others' cards.
-func loadGroup(tx *flow.Tx, person string, group *record.Group, answers *[]record.Answer, cards *[]sealedCard) {
+func loadGroup(tx queuer, person string, group *record.Group, answers *[]record.Answer, cards *[]sealedCard) {
 	*group = record.Group{Own: person}
 	tx.Queue(`select r.id::text, confirmed_as($1::uuid, r.id)
 		from records_of($1::uuid) as r(id) where r.id <> $1::uuid order by r.id`,

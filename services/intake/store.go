@@ -20,6 +20,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
+	"footbridge/schemas"
 	"footbridge/services/intake/record"
 )
 
@@ -927,18 +928,18 @@ func (s *Service) askedBefore(ctx context.Context, who principal.Principal, id, 
 // whatBecame reads a request of the principal's organisation with how its message, visit and journey stand now.
 func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id string) (Asked, bool, error) {
 	asked := Asked{ID: id}
-	var outcome string
+	var outcome, person string
 	var settled *time.Time
 	err := s.pool.QueryRow(ctx, `select q.status, q.authored_at, q.changed_at, coalesce(m.outcome, ''),
 		coalesce(m.reason, ''), coalesce(m.settled_as, ''),
 			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce(v.says -> 'raised' ->>
-			'contactOver' = 'true', false), coalesce(j.state, '')
+			'contactOver' = 'true', false), coalesce(j.state, ''), coalesce(m.person::text, '')
 		from request q left join message m on m.id = q.message left join visit v on v.id = m.visit left join journey j
 		on j.id = coalesce(m.journey, v.journey)
 		where q.organisation = $1 and q.id = $2::uuid`, who.Organisation, id).
 		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Decided, &settled,
 			&asked.Published,
-			&asked.Withdrawn, &asked.Stopped, &asked.Journey)
+			&asked.Withdrawn, &asked.Stopped, &asked.Journey, &person)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return asked, false, nil
 	}
@@ -949,7 +950,23 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 	if settled != nil && settled.After(asked.ChangedAt) {
 		asked.ChangedAt = *settled
 	}
-	return asked, true, nil
+	if person != "" {
+		asked.MayTell, err = s.mayTell(ctx, person, who.Organisation)
+	}
+	return asked, true, err
+}
+
+// mayTell says whether a person has said that an organisation which referred them may be told more.
+func (s *Service) mayTell(ctx context.Context, person, organisation string) (bool, error) {
+	var group record.Group
+	var answers []record.Answer
+	batch := &pgx.Batch{}
+	loadGroup(batch, person, &group, &answers, &[]sealedCard{})
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return false, fmt.Errorf("reading whether who referred may be told more: %w", err)
+	}
+	return record.Consent(group, answers, schemas.PurposeTellReferrer, organisation, s.today(s.clock.Now())).Holds(),
+		nil
 }
 
 // lockAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
