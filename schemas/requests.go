@@ -78,6 +78,21 @@ type RetoldRecord struct {
 	On string `json:"on,omitempty" is:"date"`
 }
 
+// CorrectionRecord is the body of POST /api/journeys/{id}/correction: who a request is about, where it was written down
+// wrongly. What is left out stays.
+type CorrectionRecord struct {
+	// Family name.
+	FamilyName string `json:"familyName,omitempty" is:"line-200"`
+	// Given names.
+	GivenName string `json:"givenName,omitempty" is:"line-200"`
+	// Date of birth.
+	BirthDate string `json:"birthDate,omitempty" is:"date"`
+	// NHS number, as on a letter: it counts as not verified.
+	NHSNumber string `json:"nhsNumber,omitempty" is:"line-40"`
+	// How it is known, in a few words: kept, and the person can read it.
+	Reason string `json:"reason" is:"line-200"`
+}
+
 // LookReviewRecord is the body of POST /api/journeys/{id}/look-review: what a navigator found of looks from elsewhere.
 type LookReviewRecord struct {
 	// In order, or not and passed on.
@@ -480,6 +495,7 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/journeys/{id}/override":       reflect.TypeFor[OverrideRecord](),
 	"POST /api/journeys/{id}/preferences":    reflect.TypeFor[PreferencesRecord](),
 	"POST /api/journeys/{id}/summary":        reflect.TypeFor[SummaryRecord](),
+	"POST /api/journeys/{id}/correction":     reflect.TypeFor[CorrectionRecord](),
 	"POST /api/journeys/{id}/look-review":    reflect.TypeFor[LookReviewRecord](),
 	"POST /api/journeys/{id}/retold":         reflect.TypeFor[RetoldRecord](),
 	"POST /api/journeys/{id}/close":          reflect.TypeFor[CloseRecord](),

@@ -203,6 +203,10 @@ var routes = []Route{
 	{"POST", "/api/journeys/{id}/facts", Intake, staff, false,
 		"Records facts that somebody asked for, and which the person would rather not say; every service is looked " +
 			"at anew."},
+	{"POST", "/api/journeys/{id}/correction", Intake, staff, false,
+		"Corrects who a request is about (name, birth date, NHS number), where it was written down wrongly: criteria " +
+			"are decided again by the age. What a hospital's system said is corrected there. Kept like a look, with " +
+			"who did it and why."},
 	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician,
 		Partner, Person}, false,
 		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner by its accepted offer, " +

@@ -221,8 +221,11 @@ func (l look) why() string {
 	if l.Refused != "" {
 		return "They were not shown it"
 	}
-	if l.Sees == "search" {
-		return strings.TrimSuffix("Found by a search. "+l.Reason, " ")
+	switch l.Sees {
+	case "search":
+		return strings.TrimSpace("Found by a search. " + l.Reason)
+	case "correction":
+		return "Corrected who this is about. " + l.Reason
 	}
 	return l.Reason
 }

@@ -29,6 +29,7 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"POST /api/journeys/{id}/contact":     s.postContact,
 		"POST /api/journeys/{id}/preferences": s.postPreferences,
 		"POST /api/journeys/{id}/facts":       s.postFacts,
+		"POST /api/journeys/{id}/correction":  s.postCorrection,
 		"POST /api/journeys/{id}/summary":     s.postSummary,
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
 		"GET /api/calls/{id}/person":          s.getCallPerson,

@@ -41,6 +41,7 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/contact":        httpx.Takes[record.Card, cardShown](),
 		"POST /api/journeys/{id}/preferences":    httpx.Takes[record.Preferences, cardShown](),
 		"POST /api/journeys/{id}/summary":        httpx.Takes[schemas.SummaryRecord, summaryKept](),
+		"POST /api/journeys/{id}/correction":     httpx.Takes[schemas.CorrectionRecord, correctedShown](),
 		"POST /api/journeys/{id}/facts":          httpx.Takes[schemas.FactsRecord, factsKept](),
 		"GET /api/journeys/{id}/identity":        httpx.Gives[identityShown](),
 		"GET /api/journeys/{id}/own-page":        httpx.Gives[ownPageShown](),

@@ -49,6 +49,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/letter":        `{"kind":"slip"}`,
 	"POST /api/journeys/{id}/own-page":      `{"stop":true}`,
 	"POST /api/journeys/{id}/retold":        `{"to":"gp"}`,
+	"POST /api/journeys/{id}/correction":    `{"givenName":"Someone","reason":"it stands so on their letter"}`,
 	"POST /api/journeys/{id}/look-review":   `{"finding":"in-order"}`,
 	"POST /api/journeys/{id}/asked":         `{"service":"OTHER"}`,
 	"POST /api/journeys/{id}/answered":      `{"service":"OTHER","answer":"no"}`,

@@ -104,6 +104,18 @@ func (id *Identity) apply(said Identity, stamp Version) (changed bool) {
 	return changed
 }
 
+// Differs are the names of the fields of who somebody is that are given otherwise than they are known, in their order.
+func (id *Identity) Differs(to Identity) (names []string) {
+	known := id.fields()
+	for name, given := range to.fields() {
+		if *given != "" && *given != *known[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func (id *Identity) fields() map[string]*string {
 	return map[string]*string{
 		"nhsNumber": &id.NHSNumber, "localId": &id.LocalID, "familyName": &id.FamilyName, "givenName": &id.GivenName,
