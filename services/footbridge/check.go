@@ -25,7 +25,8 @@ func (c *Config) check(names ...string) error {
 	runs := func(name string) bool { return slices.Contains(names, name) }
 	var wrong []error
 	if runs(schemas.Journey) || runs(sentinelName) {
-		wrong = append(wrong, c.checkOwners())
+		_, err := c.heartbeat()
+		wrong = append(wrong, c.checkOwners(), err)
 	}
 	// three of them for the partners in it
 	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Delivery) || runs(schemas.Console) {

@@ -80,6 +80,8 @@ type Config struct {
 	PProf        bool           `env:"PPROF" help:"serve /debug/pprof/ on the operations port"`
 	NoSentinel   bool           `env:"NO_SENTINEL" help:"serve runs no sentinel beside journey: one runs elsewhere"`
 	SentinelGap  time.Duration  `env:"SENTINEL_EVERY" default:"1m" help:"how often the sentinel looks"`
+	Heartbeat    string         `env:"HEARTBEAT_URL" as:"url" help:"where a signed webhook goes each time that the sentinel has looked everywhere; whoever waits there rings when none comes; empty: nowhere"`
+	HeartSecret  service.Secret `env:"HEARTBEAT_SECRET" help:"signs it (at least 24 characters)"`
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 

@@ -208,6 +208,7 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	p.watched.Store(pool)
 	s, err := journey.New(journey.Config{Owners: p.cfg.owners()})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -52,6 +53,8 @@ type platform struct {
 	spans     *telemetry.SpanStore
 	pools     []*pgxpool.Pool
 	conns     []*bus.Conn
+	// watched is where it stands when the sentinel looked; nil until it is open.
+	watched atomic.Pointer[pgxpool.Pool]
 }
 
 // migrationsOf are a service's tables: flow's first, then its own.

@@ -87,6 +87,9 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 		ops.Handle("POST "+telemetry.ReceiverPath, p.spans.Receiver())
 		ops.Handle("GET "+telemetry.QueryPath, p.spans.Query())
 	}
+	if slices.Contains(names, schemas.Journey) {
+		ops.Handle("GET /heartbeat", p.showHeartbeat())
+	}
 	if cfg.PProf {
 		ops.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
 		ops.Handle("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
@@ -263,7 +266,7 @@ func sentinel(ctx context.Context, args []string) error {
 		return err
 	}
 	defer p.close()
-	runner, err := p.operated()
+	runner, err := p.operated(func(ops *service.Ops) { ops.Handle("GET /heartbeat", p.showHeartbeat()) })
 	if err != nil {
 		return err
 	}
@@ -273,9 +276,12 @@ func sentinel(ctx context.Context, args []string) error {
 }
 
 // operated is a runner with the operations port alone, for a process that serves nobody else.
-func (p *platform) operated() (*service.Runner, error) {
+func (p *platform) operated(more ...func(*service.Ops)) (*service.Runner, error) {
 	runner := service.NewRunner(p.log, drainTime)
 	ops := service.NewOps(p.cfg.OpsAddr, runner, p.metrics())
+	for _, add := range more {
+		add(ops)
+	}
 	var err error
 	if ops.Peers, err = p.opsLimiter(); err != nil {
 		return nil, err
@@ -293,6 +299,7 @@ func (p *platform) runSentinel(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	p.watched.Store(pool)
 	held, err := pg.Open(ctx, p.urls[pg.Sentinel], pg.OpenConfig{ByIndex: true, MaxConns: 2, Wait: 30 * time.Second})
 	if err != nil {
 		return fmt.Errorf("opening the sentinel's database login: %w", err)
@@ -316,13 +323,20 @@ func (p *platform) runSentinel(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	beat, err := p.cfg.heartbeat()
+	if err != nil {
+		return err
+	}
+	watcher.LookedEverywhere = beat.looked
 	flowing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	ended := make(chan error, 1)
+	ended, beaten := make(chan error, 1), make(chan struct{})
 	go func() { ended <- f.Run(flowing) }()
+	go func() { defer close(beaten); beat.run(flowing, t.Log) }()
 	h.Ready()
 	err = watcher.Run(ctx)
 	stop()
+	<-beaten
 	return errors.Join(err, <-ended)
 }
 

@@ -64,20 +64,20 @@ func status(ctx context.Context, args []string) error {
 	if o.Own.JSON {
 		return printJSON(report)
 	}
+	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
+	if report.OldestOverdue != nil {
+		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
+	}
+	if report.OverdueSinceAway > 0 {
+		fmt.Printf("of these, overdue since we were away (this system was stopped when their time passed): %d\n",
+			report.OverdueSinceAway)
+	}
 	if report.HelpWaiting > 0 {
 		fmt.Printf("help that nobody on call has taken on: %d, the first due %s\n", report.HelpWaiting,
 			report.HelpDue.Local().Format("Mon 2 Jan 15:04"))
 	}
 	for _, channel := range report.ChannelsDown {
 		fmt.Printf("nothing can be handed over by %s: those on call and callers are not told by it\n", channel)
-	}
-	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
-	if report.OverdueSinceAway > 0 {
-		fmt.Printf("of these, overdue since we were away (this system was stopped when their time passed): %d\n",
-			report.OverdueSinceAway)
-	}
-	if report.OldestOverdue != nil {
-		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
 	}
 	fmt.Printf("messages quarantined for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined,
 		report.Parked, report.DeadLetters)
@@ -290,6 +290,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"where messages come from", c.checkFacilities},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},
+		{"who hears outside when it stops", func(context.Context) (string, error) { return c.checkHeartbeat() }},
 		{"mail", c.checkMailSent},
 		{"sign-in of staff", c.checkProviders},
 		{"broker and streams", func(ctx context.Context) (string, error) { return c.checkBroker(ctx, only) }},

@@ -60,6 +60,9 @@ type Sentinel struct {
 	services map[string]*reach    // of each service's view
 	// Looked is called after each round, with what was found; for tests and status.
 	Looked func(found int, err error)
+	// LookedEverywhere is called after each round in which everything that it was to look at could be, by the one that
+	// holds the lease: whoever waits for that outside hears nothing otherwise.
+	LookedEverywhere func(at time.Time)
 }
 
 // reach is how far the sentinel has come with what one service holds.
@@ -142,7 +145,16 @@ func (s *Sentinel) Round(ctx context.Context) (found int, err error) {
 		errs = append(errs, s.onHoldBy(ctx, service, before, now, keep))
 	}
 	errs = append(errs, s.own(ctx, now, keep)) // what a step has just been opened beside needs no other
-	return found, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return found, err
+	}
+	if err := noteLooked(ctx, s.cfg.Pool, s.holder, now); err != nil {
+		return found, err
+	}
+	if s.LookedEverywhere != nil {
+		s.LookedEverywhere(now)
+	}
+	return found, nil
 }
 
 // overdue looks at steps past their grace: what is new since the round before is found at once, however much it is; of

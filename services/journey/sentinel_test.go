@@ -348,3 +348,37 @@ func TestASentinelThatDoesNotLookIsTold(t *testing.T) {
 		t.Error("nobody has looked for an hour, and nothing was said")
 	}
 }
+
+// TestAHeartbeatIsGivenOnlyByWhoeverLookedEverywhere: by the one that holds the lease, where nothing kept it from
+// looking.
+func TestAHeartbeatIsGivenOnlyByWhoeverLookedEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	looks, waits := w.sentinel(), w.sentinel()
+	beats, others := 0, 0
+	looks.LookedEverywhere = func(time.Time) { beats++ }
+	waits.LookedEverywhere = func(time.Time) { others++ }
+	if at, err := LookedAt(t.Context(), w.pool, w.c.Now()); err != nil || !at.IsZero() {
+		t.Errorf("before anybody looked: %v, %v", at, err)
+	}
+	w.look(looks, 0)
+	w.look(waits, 0)
+	at, err := LookedAt(t.Context(), w.pool, w.c.Now())
+	if err != nil || at.IsZero() || beats != 1 || others != 0 {
+		t.Errorf("after a look: %d beats, %d of who does not hold the lease, %v, %v", beats, others, at, err)
+	}
+	looks.cfg.Services = []string{"missing", "other"}
+	if _, err := looks.Round(t.Context()); err == nil || beats != 1 {
+		t.Errorf("a service could not be read, %v, and there are %d beats", err, beats)
+	}
+	if still, err := LookedAt(t.Context(), w.pool, w.c.Now()); err != nil || !still.Equal(at) {
+		t.Errorf("it says that it looked at %v, %v", still, err)
+	}
+	w.c.Set(2 * time.Hour)
+	if _, err := looks.Round(t.Context()); err == nil {
+		t.Error("a service cannot be read and nothing is said")
+	}
+	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err == nil {
+		t.Error("for two hours it could not look everywhere, and nobody is told")
+	}
+}

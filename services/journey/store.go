@@ -513,18 +513,48 @@ func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, unti
 	return true, last.Time, nil
 }
 
+// noteLooked keeps that the holder of the lease has looked everywhere.
+func noteLooked(ctx context.Context, pool *pgxpool.Pool, holder string, at time.Time) error {
+	if _, err := pool.Exec(ctx, `update sentinel_lease set looked_at = $2 where id = 1 and holder = $1`, holder,
+		at); err != nil {
+		return fmt.Errorf("keeping when the sentinel looked: %w", err)
+	}
+	return nil
+}
+
+// LookedAt is when a sentinel last looked everywhere without trouble; zero where none has. One of a time to come is of
+// a clock that was wrong, and counts as none.
+func LookedAt(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time.Time, error) {
+	var at *time.Time
+	if err := pool.QueryRow(ctx, `select looked_at from sentinel_lease where id = 1`).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("reading when the sentinel looked: %w", err)
+	}
+	if at == nil || at.After(now.Add(time.Minute)) {
+		return time.Time{}, nil
+	}
+	return *at, nil
+}
+
+// lookedLate is after how long somebody is told that a sentinel runs and cannot look everywhere.
+const lookedLate = time.Hour
+
 // CheckSentinel says when no sentinel has looked lately: nobody watches for the void.
 func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	var holder string
 	var until pgtype.Timestamptz
-	if err := pool.QueryRow(ctx, `select holder, until from sentinel_lease where id = 1`).Scan(&holder,
-		&until); err != nil {
+	var looked *time.Time
+	if err := pool.QueryRow(ctx, `select holder, until, looked_at from sentinel_lease where id = 1`).Scan(&holder,
+		&until, &looked); err != nil {
 		return fmt.Errorf("reading the sentinel's lease: %w", err)
 	}
 	if holder == "" || until.Time.Before(now) || until.Time.After(now.Add(leaseAtMost)) {
 		return errors.New("no sentinel runs, so that nobody watches for journeys that nobody holds: `footbridge " +
 			"serve` runs one beside journey " +
 			"when it has FOOTBRIDGE_SENTINEL_DATABASE_URL, and `footbridge sentinel` runs one alone")
+	}
+	if looked != nil && looked.Before(now.Add(-lookedLate)) {
+		return fmt.Errorf("the sentinel runs, and has not been able to look everywhere since %s: its log says why "+
+			"(docs/runbooks/sentinel.md)", looked.Local().Format("Mon 2 Jan 15:04"))
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package journeys
 
 import (
+	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -28,16 +30,18 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 		return s.Admin().QueryRow(t.Context(),
 			`select until from journey.sentinel_lease where holder <> ''`).Scan(&until)
 	})
-	if out := status(); strings.Contains(out, "no sentinel") || strings.Contains(out, "does not take") {
+	if out := status(); !strings.HasPrefix(out, "journeys without a next step in time: 0\n") ||
+		strings.Contains(out, "no sentinel") || strings.Contains(out, "does not take") {
 		t.Errorf("while all is well:\n%s", out)
 	}
 	away := regexp.MustCompile(`(?m)^footbridge_sentinel_away\S* (\S+)$`)
 	if shown := away.FindSubmatch(s.Metrics()); shown == nil || string(shown[1]) != "0" {
 		t.Errorf("while a sentinel looks, the figure is %q", shown)
 	}
+	system.Eventually(t, func() error { return heartbeat(s, http.StatusOK) })
 	for _, statement := range []string{
 		`revoke update on journey.sentinel_lease from footbridge_journey`, // nobody can take it again
-		`update journey.sentinel_lease set until = 'epoch'`,
+		`update journey.sentinel_lease set until = 'epoch', looked_at = 'epoch'`,
 		`insert into journey.outbox_writer (id, beats, closed, owner, synced_upto) values (4711, 1, true, 4711, 0)`,
 	} {
 		if _, err := s.Admin().Exec(t.Context(), statement); err != nil {
@@ -52,12 +56,26 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 	if shown := away.FindSubmatch(s.Metrics()); shown == nil || string(shown[1]) == "0" {
 		t.Errorf("while none looks, the figure is %q", shown)
 	}
+	system.Eventually(t, func() error { return heartbeat(s, http.StatusServiceUnavailable) })
 	out := status()
 	for _, want := range []string{"no sentinel runs", "events that the broker does not take: 1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("status does not say %q:\n%s", want, out)
 		}
 	}
+}
+
+// heartbeat holds what whoever asks from outside is answered against what they should be.
+func heartbeat(s *system.System, want int) error {
+	answer, err := http.Get("http://" + s.Ops + "/heartbeat")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != want {
+		return fmt.Errorf("GET /heartbeat answers %d, not %d", answer.StatusCode, want)
+	}
+	return nil
 }
 
 // TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody: before it is placed, no more once it is, and again when that
