@@ -28,6 +28,10 @@ func (c *Config) check(names ...string) error {
 		_, err := c.heartbeat()
 		wrong = append(wrong, c.checkOwners(), err)
 	}
+	if runs(schemas.Journey) && runs(schemas.Intake) {
+		_, err := c.fallback()
+		wrong = append(wrong, err)
+	}
 	// three of them for the partners in it
 	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Delivery) || runs(schemas.Console) {
 		_, err := c.directory()

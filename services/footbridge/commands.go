@@ -113,6 +113,12 @@ type commandLine struct {
 			IDs []string `arg:"" name:"ID" help:"Events' ids."`
 		} `cmd:"" help:"Say that you have seen to them otherwise; they are kept, and no longer counted."`
 	} `cmd:"" group:"look" help:"What could not be processed, and putting it back."`
+	Fallback struct {
+		Read struct {
+			fallbackFlags
+			File string `arg:"" name:"FILE" help:"The list, as it was written."`
+		} `cmd:"" help:"Decrypt a list with a key of somebody on call; needs no system that runs."`
+	} `cmd:"" group:"look" help:"The list for when the system is down."`
 	Doctor struct {
 		doctorFlags
 	} `cmd:"" group:"look" help:"Check configuration, connections, streams, schemas and clock, and say what to do."`
@@ -244,6 +250,8 @@ func actions() map[string]action {
 		"deadletters show":    {sub(deadLetters, "show"), "footbridge deadletters show ID"},
 		"deadletters redrive": {sub(deadLetters, "redrive"), "footbridge deadletters redrive"},
 		"deadletters dismiss": {sub(deadLetters, "dismiss"), "footbridge deadletters dismiss ID"},
+		"fallback read": {sub(readFallbackList, "read"), "footbridge fallback read " +
+			"footbridge-2026-11-28.csv.age --identity on-call.key"},
 		"doctor":              {doctor, "footbridge doctor --only intake"},
 		"sign-in check":       {checkClaims, "footbridge sign-in check --file sign-in.yaml --claims claims.json"},
 		"ready":               {ready, "footbridge ready --ops-addr 127.0.0.1:9090"},

@@ -82,6 +82,9 @@ type Config struct {
 	SentinelGap  time.Duration  `env:"SENTINEL_EVERY" default:"1m" help:"how often the sentinel looks"`
 	Heartbeat    string         `env:"HEARTBEAT_URL" as:"url" help:"where a signed webhook goes each time that the sentinel has looked everywhere; whoever waits there rings when none comes; empty: nowhere"`
 	HeartSecret  service.Secret `env:"HEARTBEAT_SECRET" help:"signs it (at least 24 characters)"`
+	FallbackDir  string         `env:"FALLBACK_DIR" placeholder:"DIR" help:"where the list for when the system is down is written each night, best on another machine's disk; empty: none is"`
+	FallbackKeys string         `env:"FALLBACK_KEYS" placeholder:"FILE" help:"who can read it: lines of a name and an age public key, of those who are on call"`
+	FallbackAt   string         `env:"FALLBACK_AT" default:"02:00" help:"at which local time"`
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 

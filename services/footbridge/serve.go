@@ -117,6 +117,13 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 		p.log.Warn("no sentinel runs in this process: journeys that nobody holds are found only where another runs",
 			"because", why, schemas.AttrRunbook, "sentinel.md")
 	}
+	switch both := slices.Contains(names, schemas.Journey) && slices.Contains(names, schemas.Intake); {
+	case cfg.FallbackDir != "" && both:
+		runner.Add("fallback list", p.runFallback)
+	case cfg.FallbackDir != "":
+		p.log.Warn("no list for when the system is down is written here: it takes a process of journey and intake",
+			schemas.AttrRunbook, "fallback-list.md")
+	}
 	if extra != nil {
 		extra(proc)
 	}

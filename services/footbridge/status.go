@@ -291,6 +291,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},
 		{"who hears outside when it stops", func(context.Context) (string, error) { return c.checkHeartbeat() }},
+		{"the list for when the system is down", func(context.Context) (string, error) { return c.checkFallback() }},
 		{"mail", c.checkMailSent},
 		{"sign-in of staff", c.checkProviders},
 		{"broker and streams", func(ctx context.Context) (string, error) { return c.checkBroker(ctx, only) }},

@@ -58,6 +58,9 @@ var matters = map[string][]string{
 	matterLines + schemas.Delivery:  {schemas.Delivery, Name},
 }
 
+// KnownBy are the services that know of each journey.
+func KnownBy() []string { return slices.Clone(matters[matterKnown]) }
+
 // Difference is that services do not know the same of a journey: what each says of one matter.
 type Difference struct {
 	Journey, Matter string

@@ -3,6 +3,7 @@ package journeys
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -357,8 +358,13 @@ func (c *calendarOfDays) stopped(t *testing.T, w *watcher, service string, ahead
 	f := c.add(hardDays{Name: "somebody who leaves while " + service + " is stopped"})
 	p := f.people[0]
 	p.leaves(c, deed{})
-	system.Eventually(t, func() error {
-		_, err := c.Journey(p.journey)
+	others := len(journey.KnownBy()) - 1
+	system.Eventually(t, func() error { // all others know of them, and it does not
+		differ, err := w.Differences(ctx, []string{p.journey})
+		if i := slices.IndexFunc(differ, func(d journey.Difference) bool { return d.Matter == "known" }); err == nil &&
+			(i < 0 || len(differ[i].Says) < others) {
+			err = fmt.Errorf("they are known otherwise: %v", differ)
+		}
 		return err
 	})
 	w.found(t, ahead)

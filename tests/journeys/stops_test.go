@@ -12,6 +12,8 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/intake"
+	"footbridge/services/journey"
 	"footbridge/tests/system"
 )
 
@@ -173,13 +175,20 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	c.hear()
 	deeds(func(s standing) []deed { return s.thursday })
 
+	if len(c.onFallbackList()) == 0 {
+		t.Error("nobody is on the list for when the system is down")
+	}
 	before, plans := map[*onePerson][]string{}, map[*onePerson]string{}
 	everybody(func(_ *everybodys, _ standing, p *onePerson, _ int) { before[p], plans[p] = p.outside(c), p.plan(c) })
 	everybody(func(_ *everybodys, s standing, p *onePerson, i int) { p.stopped(c, s, stops[i].stop) })
 	c.Settle()
 	c.hear()
+	listed := c.onFallbackList()
 	everybody(func(f *everybodys, s standing, p *onePerson, i int) {
 		what := f.Name + ", " + stops[i].name
+		if listed[p.journey] && slices.Contains([]string{"death", "hold"}, stops[i].name) {
+			t.Errorf("%s: they are on the list for when the system is down", what)
+		}
 		if open := p.outside(c); len(open) > 0 {
 			t.Errorf("%s: although contact is stopped there is %v", what, open)
 		}
@@ -239,6 +248,28 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 			t.Errorf("%s: %s", f.Name, fault)
 		}
 	}
+}
+
+// onFallbackList are the journeys that the list for when the system is down would hold.
+func (c *calendarOfDays) onFallbackList() map[string]bool {
+	c.t.Helper()
+	waiting, err := journey.WaitingUntil(c.t.Context(), c.DB.Pool(schemas.Journey), c.Now().AddDate(0, 1, 0))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var ids []string
+	for _, w := range waiting {
+		ids = append(ids, w.Journey)
+	}
+	found, err := intake.Findable(c.t.Context(), c.DB.Pool(schemas.Intake), ids)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	on := map[string]bool{}
+	for id := range found {
+		on[id] = true
+	}
+	return on
 }
 
 // outside is what anybody outside may do at this moment.
