@@ -129,9 +129,7 @@ func (w *writes) mayEnd(r *record, s Step, said schemas.StepDone, by principal.P
 func (w *writes) takeWord(r *record, s Step, said schemas.StepDone) {
 	switch s.Kind {
 	case stepTellPerson, stepFindPlace:
-		for _, change := range r.JourneyState.changes() {
-			r.JourneyState.ToldUpTo = max(r.JourneyState.ToldUpTo, change.At)
-		}
+		r.JourneyState.told()
 	case stepReachPartner:
 		r.JourneyState.heard(r.JourneyState.about(s).IDs["offer"])
 	case stepTurns18:

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -159,38 +160,103 @@ func (s situation) known() []DesiredStep {
 	return wanted
 }
 
-// changes are what falsified what the person was told, each with when: a partner that knew said no, was passed over or
-// gave them back, no partner was left, a session was called off.
-func (k *JourneyState) changes() (all []Subscribed) {
-	for _, o := range k.Offers {
-		knew := o.Sent.At > 0 || o.Accepted.At > 0
-		switch {
-		case knew && o.EndedAt.At > 0 && !slices.Contains(notForThePerson, o.How):
-			all = append(all, o.EndedAt)
-		case knew && o.PassedOn.At > o.Accepted.At:
-			all = append(all, o.PassedOn)
-		}
-		for _, a := range o.Appointments {
-			if a.How == wasCancelled && a.RingBy.IsZero() && a.Booked.At > 0 {
-				all = append(all, a.Ended)
-			}
-		}
+// untrue is the one table of what makes untrue what the person was told: each entry finds what did, of a journey, and
+// when. What a partner does not know of has not been told to anybody.
+var untrue = []struct {
+	what  string
+	since func(k *JourneyState) []Subscribed
+}{
+	{"an organisation that knew said no, or gave them back", ofOffers(func(o Offer, _ *JourneyState) []Subscribed {
+		return only(o.knew() && o.EndedAt.At > 0 && !slices.Contains(notForThePerson, o.How), o.EndedAt)
+	})},
+	{"another organisation is asked in its place", ofOffers(func(o Offer, _ *JourneyState) []Subscribed {
+		ended := o.EndedAt.At > 0 && !slices.Contains(notForThePerson, o.How)
+		return only(o.knew() && !ended && o.PassedOn.At > o.Accepted.At, o.PassedOn)
+	})},
+	{"no organisation is left, so that the window is lost", func(k *JourneyState) []Subscribed {
+		return only(k.Exhausted.At > 0, k.Exhausted)
+	}},
+	{"a session was called off, or has another time", ofSessions(func(a Appointment, _ *JourneyState) bool {
+		return a.RingBy.IsZero()
+	})},
+	{"a session was called off while they were on hold, and nobody could tell them",
+		ofSessions(func(a Appointment, k *JourneyState) bool {
+			return !a.RingBy.IsZero() && k.Resumed.At > k.Reopened.At && k.Resumed.When.After(a.Ended.When)
+		})},
+}
+
+func (o Offer) knew() bool { return o.Sent.At > 0 || o.Accepted.At > 0 }
+
+func only(so bool, since Subscribed) []Subscribed {
+	if so {
+		return []Subscribed{since}
 	}
-	if k.Exhausted.At > 0 {
-		all = append(all, k.Exhausted)
+	return nil
+}
+
+func ofOffers(of func(o Offer, k *JourneyState) []Subscribed) func(*JourneyState) []Subscribed {
+	return func(k *JourneyState) (all []Subscribed) {
+		for _, o := range k.Offers {
+			all = append(all, of(o, k)...)
+		}
+		return all
+	}
+}
+
+// ofSessions are those that were booked and called off, where it is so of them.
+func ofSessions(so func(a Appointment, k *JourneyState) bool) func(*JourneyState) []Subscribed {
+	return ofOffers(func(o Offer, k *JourneyState) (all []Subscribed) {
+		for _, a := range o.Appointments {
+			all = append(all, only(a.How == wasCancelled && a.Booked.At > 0 && so(a, k), a.Ended)...)
+		}
+		return all
+	})
+}
+
+// changes are what made untrue what the person was told of their follow-up, since they were last told.
+func (k *JourneyState) changes() (all []Subscribed) {
+	for _, one := range untrue {
+		all = append(all, one.since(k)...)
 	}
 	return slices.DeleteFunc(all, func(h Subscribed) bool { return h.At <= k.ToldUpTo })
 }
 
-// toTell is that the person is told what has changed since they were last told.
+// turns are the answers of services that are other than what they answered before, since the person was last told. They
+// are threshold's, whose sequences are compared with its own alone.
+func (k *JourneyState) turns() (all []Subscribed) {
+	for _, a := range k.Services {
+		all = append(all, only(a.turned() && a.Answered.At > k.ToldOfServices, a.Answered)...)
+	}
+	return all
+}
+
+// told notes that the person was told of all that had changed.
+func (k *JourneyState) told() {
+	for _, change := range k.changes() {
+		k.ToldUpTo = max(k.ToldUpTo, change.At)
+	}
+	for _, turn := range k.turns() {
+		k.ToldOfServices = max(k.ToldOfServices, turn.At)
+	}
+}
+
+// toTell is that the person is told what has changed since they were last told: one step for all of it.
 func (s situation) toTell() []DesiredStep {
-	changes := s.changes()
-	if len(changes) == 0 || !s.mayAsk() || !s.followUp.is(true) {
+	changes, turns := s.changes(), s.turns()
+	if !s.followUp.is(true) {
+		changes = nil
+	}
+	if len(changes)+len(turns) == 0 || !s.mayAsk() {
 		return nil
 	}
-	first := slices.MinFunc(changes, func(a, b Subscribed) int { return int(a.At - b.At) })
+	bySequence := func(a, b Subscribed) int { return cmp.Compare(a.At, b.At) }
+	basis, of := "", changes
+	if len(changes) == 0 {
+		basis, of = "service-", turns
+	}
+	first := slices.MinFunc(of, bySequence)
 	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextAsk(first.When, s.Contact.When),
-		Basis: fmt.Sprint(first.At)}}
+		Basis: basis + fmt.Sprint(first.At)}}
 }
 
 // toRing are the partners and the caller that are rung since somebody of theirs is about to go, or to ring: in every

@@ -58,8 +58,10 @@ type JourneyState struct {
 	// Lapsed is when an answer counted no more, by purpose: the person is asked from then on.
 	Lapsed map[string]Subscribed `json:"lapsed,omitempty"`
 	// ToldUpTo is up to what change the person has been told, by the sequence of follow-up.
-	ToldUpTo int64            `json:"toldUpTo,omitempty"`
-	Offers   map[string]Offer `json:"offers,omitempty"`
+	ToldUpTo int64 `json:"toldUpTo,omitempty"`
+	// ToldOfServices is up to which answer of a service they have been told, by the sequence of threshold.
+	ToldOfServices int64            `json:"toldOfServices,omitempty"`
+	Offers         map[string]Offer `json:"offers,omitempty"`
 	// Exhausted is when no partner was left.
 	Exhausted Subscribed `json:"exhausted,omitzero"`
 	Plan      Plan       `json:"plan,omitzero"`
@@ -236,6 +238,18 @@ type Asking struct {
 	SeenToBy string     `json:"seenToBy,omitempty"` // the role that recorded the answer
 	// Questioned says that it may not decline for the reason that it gave: somebody asks it about that.
 	Questioned bool `json:"questioned,omitempty"`
+	// Said is the newest sequence with which it gave each answer that the person may have been told.
+	Said map[string]int64 `json:"said,omitempty"`
+}
+
+// turned says that it answered otherwise than it had before: yes, no, or that there is a list.
+func (a Asking) turned() bool {
+	for answer, at := range a.Said {
+		if a.Said[a.Answer] > at && answer != a.Answer {
+			return true
+		}
+	}
+	return false
 }
 
 // pending says that an answer is still to come.
@@ -443,6 +457,12 @@ func (k *JourneyState) addAnswered(at int64, when time.Time, d schemas.ServiceAn
 	k.service(d.Service, func(a *Asking) {
 		if a.Answered.apply(at, when) {
 			a.Answer, a.SeenToBy, a.Questioned = d.Answer, d.By, d.Questioned
+		}
+		if d.Answer != answerNoReply && at > a.Said[d.Answer] {
+			if a.Said == nil {
+				a.Said = map[string]int64{}
+			}
+			a.Said[d.Answer] = at
 		}
 	})
 }
