@@ -21,6 +21,13 @@ var brokenConfigurations = []struct {
 	says     []string
 }{
 	{"no navigator", map[string]string{}, []string{"serve"}, 2, []string{"FOOTBRIDGE_NAVIGATOR", "navigator:duty"}},
+	{"no deputy", owners("navigator:duty", "", "team:night"), []string{"serve"}, 2, []string{"FOOTBRIDGE_DEPUTY"}},
+	{"nobody out of hours", owners("navigator:duty", "navigator:deputy", ""), []string{"serve"}, 2,
+		[]string{"FOOTBRIDGE_OUT_OF_HOURS"}},
+	{"a heartbeat that anybody could give", with(sound, "FOOTBRIDGE_HEARTBEAT_URL", "https://monitor.example/1"),
+		[]string{"sentinel"}, 2, []string{"FOOTBRIDGE_HEARTBEAT_SECRET"}},
+	{"a fallback list to nobody", with(sound, "FOOTBRIDGE_FALLBACK_DIR", "."), []string{"serve"}, 2,
+		[]string{"FOOTBRIDGE_FALLBACK_KEYS"}},
 	{"the deputy is the navigator", owners("navigator:duty", "navigator:duty", "team:night"), []string{"serve"}, 2,
 		[]string{"FOOTBRIDGE_DEPUTY", "another"}},
 	{"an owner of no kind", owners("somebody", "navigator:deputy", "team:night"), []string{"serve"}, 2,
