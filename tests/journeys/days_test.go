@@ -686,5 +686,6 @@ func (c *calendarOfDays) guarantee(at time.Time) {
 	if c.watching == nil {
 		c.watching = sentinelOf(c.t, c.Steered)
 	}
+	c.Resolve()                                        // looking at who somebody is has been told of
 	c.watching.agree(c.t, "told", "lines-of-delivery") // of some, delivery is spoken for by the test
 }
