@@ -29,6 +29,7 @@ import (
 type desk struct {
 	*Service
 	t    *testing.T
+	db   *testkit.DB
 	pool *pgxpool.Pool
 	flow *flow.Flow
 	c    *clock.Shifted
@@ -41,8 +42,8 @@ type desk struct {
 
 func newDesk(t *testing.T, cfg Config) *desk {
 	t.Helper()
-	_, _, pool := started(t)
-	d := &desk{t: t, pool: pool, c: &clock.Shifted{}}
+	_, db, pool := started(t)
+	d := &desk{t: t, db: db, pool: pool, c: &clock.Shifted{}}
 	d.at(now)
 	cfg.Clock, cfg.Host = d.c, "RXX"
 	var err error

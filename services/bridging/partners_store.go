@@ -80,7 +80,7 @@ func plansToGiveOn(q flow.Queuer, today string, limit int, postponed []string, e
 	q.Queue(`select journey::text from plan p where ended_at is null and team <> organisation
 			and journey <> all($3::text[]::uuid[]) and not (may_ring(team, $1::date) and `+liveFor+`)
 		union select journey::text from plan p where ended_at is null and because = 'nobody-rings'
-			and journey <> all($3::text[]::uuid[]) and exists (select from partner t where t.id::text = any(p.callers)
+			and journey <> all($3::text[]::uuid[]) and exists (select from partner t where `+mayBeTaken+`
 			and $1::date between t.first_day and t.last_day and coalesce(t.paused < $1::date, true)
 			and (t.invented or p.organisation = any(t.live)))
 		order by 1 limit $2`, today, limit, postponed).Query(func(rows pgx.Rows) error {
@@ -93,3 +93,9 @@ func plansToGiveOn(q flow.Queuer, today string, limit int, postponed []string, e
 // liveFor says whether outward sending is on for the organisation of plan p, where its team is a partner.
 const liveFor = `not exists (select from partner t where t.id::text = p.team
 	and not (t.invented or p.organisation = any(t.live)))`
+
+// mayBeTaken says whether partner t is one whom the person's yes lets ring for plan p, of those that teamOf asks: by its
+// name, or, where the yes is to any, as it was agreed with them.
+const mayBeTaken = `(t.id::text = any(p.callers) or p.callers = '{}' and t.id::text =
+		(select s.known #>> '{agreed,team}' from journey_state s where s.journey = p.journey))
+	and not t.id::text = any(p.not_callers) and not '` + schemas.Everybody + `' = any(p.not_callers)`

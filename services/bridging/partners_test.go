@@ -299,3 +299,105 @@ func TestAStaffCalendarEndsWhenItsWorkerComesNoMore(t *testing.T) {
 		t.Error("it is read after ninety days")
 	}
 }
+
+// upgraded runs a migration on rows that were there before it.
+func (d *desk) upgraded(file string) {
+	d.t.Helper()
+	text, err := migrations.ReadFile("migrations/" + file)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	_, statements, _ := strings.Cut(string(text), "-- +goose Up")
+	if _, err := d.pool.Exec(d.t.Context(), statements); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// A partner that rings already when the system learns of agreements goes on until something is said of it: its calls
+// are not taken from it between the upgrade and what followup says.
+func TestAPartnerThatRangBeforeAgreementsWereHeardOfGoesOn(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	partner := d.agreed(40)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.answered(journey, partner.Partner)
+	_, _, _, call, _ := d.planNow(journey)
+	if _, err := d.db.Admin().Exec(t.Context(), `delete from bridging.partner`); err != nil {
+		t.Fatal(err)
+	}
+	d.upgraded("00450_partners_before.sql")
+	d.due("partners")
+	if state, _, team, same, _ := d.planNow(journey); state != string(Active) || team != partner.Partner ||
+		same != call {
+		t.Errorf("after the upgrade the call %s is %s's, of a plan that is %s", same, team, state)
+	}
+	d.stands(2, d.like(partner, -1))
+	d.due("partners")
+	if _, because, _, _, _ := d.planNow(journey); because != becauseNobody {
+		t.Errorf("its agreement is over, and the plan stands because of %q", because)
+	}
+}
+
+// Who may ring again is found by what was agreed as well as by whom the yes names; and who must not know of somebody is
+// no reason to look at their plan for ever.
+func TestCallsGoOnWithThePartnerThatWasAgreedOnceItMayRingAgain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	partner := d.agreed(3)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.as(schemas.Navigator, "RXX", "navigator")
+	if _, status, text := do[planShown](d, "POST", "/api/journeys/"+journey+"/plan",
+		`{"team":"`+partner.Partner+`"}`); status != http.StatusOK {
+		t.Fatal(status, text)
+	}
+	d.says(journey, schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging},
+		Organisation: "RXX"}) // anybody but the journey's own team
+	if state, because, team, _, _ := d.planNow(journey); team != partner.Partner {
+		t.Fatal(state, because, team)
+	}
+	d.at(d.c.Now().AddDate(0, 0, 4))
+	d.due("partners")
+	if _, because, _, _, _ := d.planNow(journey); because != becauseNobody {
+		t.Fatalf("nobody may ring, and the plan stands because of %q", because)
+	}
+	d.stands(2, d.like(partner, 100))
+	d.due("partners")
+	if state, _, team, call, _ := d.planNow(journey); state != string(Active) || team != partner.Partner || call == "" {
+		t.Errorf("under a new agreement: %s %s %q", state, team, call)
+	}
+}
+
+// says lets bridging know of one thing that intake said of a journey.
+func (d *desk) says(journey string, typ schemas.Type, data any) {
+	d.t.Helper()
+	s := &teller{said: map[string]int64{"intake": 40}}
+	s.say("intake", typ, data)
+	s.events[0].Subject, s.events[0].Time = journey, d.c.Now()
+	d.apply(s.events...)
+}
+
+// Whoever must not know of somebody rings them never, whatever else was said: their plan is not taken up again each
+// second for it.
+func TestAPartnerThatMustNotKnowIsNotLookedForAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	partner := d.agreed(30)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.answered(journey, partner.Partner)
+	d.says(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{partner.Partner}})
+	if _, because, team, _, _ := d.planNow(journey); because != becauseNobody {
+		t.Fatal(because, team)
+	}
+	err := d.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		plansToGiveOn(tx, calendar.DayOf(d.c.Now(), d.zone).String(), 10, []string{}, func(journey string) {
+			t.Errorf("%s is looked at again, and nothing can change", journey)
+		})
+		return tx.Flush()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
