@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -138,4 +139,41 @@ func reviewSearches(tx *flow.Tx, who principal.Principal, review searchReview) (
 		recordedBy(who), review.Finding, strings.TrimSpace(review.PassedTo), scopeOf(who).Organisations, review.UpTo,
 		who.Subject).Exec(func(tag pgconn.CommandTag) error { reviewed = tag.RowsAffected(); return nil })
 	return reviewed, tx.Flush()
+}
+
+// makeSearchable gives records from before searching what they are found by.
+func (s *Service) makeSearchable(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var ids []string
+	var identities, wrapped, numbers, surnames [][]byte
+	tx.Queue(`select p.id::text, p.identity, (select k.wrapped from person_key k where k.person = p.id) from person p
+		where not p.searchable and p.id <> all($2::uuid[]) order by p.id limit $1 for no key update of p skip locked`,
+		limit, tx.Postponed()).Query(func(rows pgx.Rows) error {
+		var id string
+		var identity, key []byte
+		_, err := pgx.ForEachRow(rows, []any{&id, &identity, &key}, func() error {
+			tx.Attempt(id)
+			ids = append(ids, id)
+			identities, wrapped = append(identities, slices.Clone(identity)), append(wrapped, slices.Clone(key))
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	for i, id := range ids {
+		sub := subjectOf{Person: id}
+		if err := s.openSubject(&sub, wrapped[i], identities[i], nil); err != nil {
+			return 0, err
+		}
+		number, surname, err := s.searchHashes(sub.identity)
+		if err != nil {
+			return 0, err
+		}
+		numbers, surnames = append(numbers, number), append(surnames, surname)
+	}
+	tx.Queue(`update person p set searchable = true, number_hash = n.number, surname_hash = n.surname
+		from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as n(id, number, surname) where p.id = n.id`, ids, numbers,
+		surnames)
+	return len(ids), tx.Flush()
 }

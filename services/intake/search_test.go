@@ -187,3 +187,29 @@ func TestASearchFindsNobodyWhoIsErased(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordsFromBeforeSearchingAreFound: they were stored without what they are found by, and whoever is not found is
+// taken for somebody who was never here.
+func TestRecordsFromBeforeSearchingAreFound(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.numbered(t, "V1")
+	other, erased := p.discharge(t, "V2", "L-V2", "1991-05-02")
+	p.close(t, other)
+	p.erase(t, erased)
+	if _, err := p.site.db.Admin().Exec(t.Context(), `update intake.person set number_hash = null, surname_hash = null,
+		searchable = false`); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range searchesOf(journey)[4:] {
+		if found := p.searched(t, liaison, body, ReasonHeader, whySearched); len(found) > 0 {
+			t.Fatalf("%s finds %v before the record was read", body, found)
+		}
+	}
+	p.run(t, p.clock.Now(), p.makeSearchable)
+	for _, body := range searchesOf(journey)[4:] {
+		if found := p.searched(t, liaison, body, ReasonHeader, whySearched); !slices.Equal(found, []string{journey}) {
+			t.Errorf("%s finds %v, want %s", body, found, journey)
+		}
+	}
+}

@@ -573,15 +573,15 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 			from unnest($13::uuid[], $14::bytea[]) as t(person, wrapped) on conflict (person) do nothing
 		)
 		insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq,
-		version, name_hash, facts, number_hash, surname_hash)
+		version, name_hash, facts, number_hash, surname_hash, searchable)
 		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at,
-		said_seq, version, name_hash, facts::jsonb, number_hash, surname_hash
+		said_seq, version, name_hash, facts::jsonb, number_hash, surname_hash, true
 		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[],
 		$8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $15::bytea[], $16::bytea[])
 			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version,
 			name_hash, facts, number_hash, surname_hash)
 		on conflict (id) do update set name_hash = excluded.name_hash, number_hash = excluded.number_hash,
-			surname_hash = excluded.surname_hash, survivor = excluded.survivor, aliases =
+			surname_hash = excluded.surname_hash, searchable = true, survivor = excluded.survivor, aliases =
 		excluded.aliases, deceased = excluded.deceased,
 			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version =
 			excluded.version, facts = excluded.facts,
