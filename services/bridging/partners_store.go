@@ -94,8 +94,8 @@ func plansToGiveOn(q flow.Queuer, today string, limit int, postponed []string, e
 const liveFor = `not exists (select from partner t where t.id::text = p.team
 	and not (t.invented or p.organisation = any(t.live)))`
 
-// mayBeTaken says whether partner t is one whom the person's yes lets ring for plan p, of those that teamOf asks: by its
-// name, or, where the yes is to any, as it was agreed with them.
+// mayBeTaken says whether partner t is one whom the person's yes lets ring for plan p, of those that teamOf asks: by
+// its name, or, where the yes is to any, as it was agreed with them.
 const mayBeTaken = `(t.id::text = any(p.callers) or p.callers = '{}' and t.id::text =
 		(select s.known #>> '{agreed,team}' from journey_state s where s.journey = p.journey))
 	and not t.id::text = any(p.not_callers) and not '` + schemas.Everybody + `' = any(p.not_callers)`
