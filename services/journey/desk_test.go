@@ -188,3 +188,16 @@ func TestTheListIsNarrowedToWhatSomebodyTookOnAndToWhatIsNew(t *testing.T) {
 		t.Errorf("since yesterday is answered with %d", status)
 	}
 }
+
+// TestWhatIsNewToATeamIsCountedAmongWhatIsNewToOthers: however many steps of others were opened before it since then.
+func TestWhatIsNewToATeamIsCountedAmongWhatIsNewToOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stockSteps(t, w.db, 1, 400)
+	w.as(schemas.Navigator, "RXX", "navigator-1")
+	got, status := ask[struct{ Items []stepListed }](w, "GET", "/api/steps?limit=200&team=team:t3&since="+
+		now.Add(-time.Hour).UTC().Format(time.RFC3339), "")
+	if status != 200 || len(got.Items) != 40 {
+		t.Errorf("%d: %d of 40 are new to the team", status, len(got.Items))
+	}
+}

@@ -224,10 +224,10 @@ func takenPage(source string) string {
 // owners ($6) or all, or of who has taken it on ($8).
 func openedPage(source string) string {
 	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
-			from (select * from step where organisation = o.name and state = 'open' and opened_at > $7 order by opened_at limit 200) s
+			from (select * from step where organisation = o.name and state = 'open' and opened_at > $7
+				and ($6::text[] is null or owner = any($6) or added_owners && $6) and ($8 = '' or taken_by = $8) order by opened_at limit 200) s
 				left join journey j on j.id = s.journey
-			where ($6::text[] is null or s.owner = any($6) or s.added_owners && $6) and ($8 = '' or s.taken_by = $8)
-				and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
+			where (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
 			order by s.due_at, s.id limit $5`)
 }
 
