@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= $(or $(N),300)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate browser frontend postgres
+.PHONY: help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate pictures browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ check: ## formatting, vet, linters, module edges, generated files current, the a
 generate: ## schemas, AsyncAPI, OpenAPI, tables in docs/ from the Go types, docs/commands.md from the command line
 	@cd schemas && go generate ./...
 	@cd services/footbridge && go generate .
+
+pictures: postgres browser ## the pictures of the main pages in docs/guides/pages.md, made again
+	@FOOTBRIDGE_PICTURES=1 go test -timeout 10m -count=1 -run TheGuideShowsTheMainPages footbridge/tests/browser
 
 frontend:
 	@./tools/frontend/ensure.sh
