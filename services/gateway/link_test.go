@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -189,5 +190,31 @@ func TestATokenIsInNoSpanAndNoLog(t *testing.T) {
 		return strings.Contains(s, ourToken)
 	}) {
 		t.Errorf("a token is in %v %s", said, log)
+	}
+}
+
+// TestWhoeverGuessesCalendarsIsToWait: how often one address may ask for any calendar by its token is bounded.
+func TestWhoeverGuessesCalendarsIsToWait(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, route := range schemas.Routes() {
+		if !route.ByToken() {
+			continue
+		}
+		tried++
+		f, last := start(t), 0
+		for n := 0; n < 5000 && last != http.StatusTooManyRequests; n++ {
+			last = f.knock(route.Method, fmt.Sprintf("%s?token=guess%d", route.Pattern, n), "", "192.0.2.7").Code
+		}
+		if last != http.StatusTooManyRequests {
+			t.Errorf("%s may be guessed at without end: %d", route.Pattern, last)
+		}
+		if w := f.knock(route.Method, route.Pattern+"?token=right", "", "192.0.2.8"); w.Code ==
+			http.StatusTooManyRequests {
+			t.Errorf("%s: another address waits too", route.Pattern)
+		}
+	}
+	if tried != 2 {
+		t.Errorf("%d calendars were tried", tried)
 	}
 }

@@ -65,6 +65,9 @@ func (d *desk) settings() []string {
 
 const deskAddress = "desk@peers.example"
 
+// teamBox is a mailbox of the team that referred.
+const teamBox = "liaison@trust.example"
+
 // life brings somebody to the desk: with all that a hospital, the liaison team and they themselves say of them. It is
 // offered, looked at in the mail's link, taken on, met, and stopped.
 func (d *desk) life(s *system.System, b birdPerson) {
@@ -73,6 +76,8 @@ func (d *desk) life(s *system.System, b birdPerson) {
 	d.partner = d.offering.partner(secondService)
 	d.peer = *as(d.partner, schemas.Partner, "peer")
 	d.toldAt(deskAddress)
+	d.must(d.Ask(schemas.SendingTeam, http.MethodPut, "/api/referrals/notice", typeJSON,
+		[]byte(`{"by":"email","to":"`+teamBox+`"}`)), http.StatusOK)
 	var made struct{ ID string }
 	got := d.must(d.AskAs(d.peer, http.MethodPost, "/api/subscriptions", typeJSON,
 		[]byte(fmt.Sprintf(`{"url":%q}`, d.endpoint.URL))), http.StatusCreated)
@@ -193,6 +198,8 @@ func (d *desk) allCame() {
 		var waiting int
 		d.one(&waiting, `select (select count(*) from delivery.outgoing where state = 'waiting')
 			+ (select count(*) from delivery.mail where state = 'waiting')
+			+ (select count(*) from delivery.notice n join delivery.partner p on p.id = n.partner
+			where n.by = 'email' and n.taken < p.last)
 			+ (select count(*) from delivery.subscription s join delivery.partner p on p.id = s.partner
 			where s.taken < p.last)`)
 		if waiting > 0 {
@@ -220,6 +227,14 @@ func (d *desk) places() []place {
 		got := d.AskAs(d.peer, http.MethodGet, path, "", nil)
 		all = append(all, place{kind, path, fmt.Appendf(nil, "%s\n%v", got.Body, got.Header)})
 	}
+	news := d.Ask(schemas.SendingTeam, http.MethodGet, "/api/referrals/feed", "", nil)
+	if !strings.Contains(string(news.Body), schemas.NewsInTouch) || !slices.ContainsFunc(all, func(p place) bool {
+		return p.where == "to "+teamBox
+	}) {
+		d.t.Errorf("the team that referred is told nothing, so that nothing is looked at: %d %s", news.Status,
+			news.Body)
+	}
+	all = append(all, place{kindAnswer, "/api/referrals/feed", news.Body}) // whose journeys these are
 	return append(all, place{kindStream, "/api/stream", d.Streamed(d.peer, "/api/stream", d.events())})
 }
 
