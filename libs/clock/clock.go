@@ -133,6 +133,14 @@ type Follower struct {
 	looking, done int
 }
 
+// FollowerOf makes a follower of a clock; nil of one that nobody moves.
+func FollowerOf(c Clock) *Follower {
+	if moved, ok := c.(interface{ Follow() *Follower }); ok {
+		return moved.Follow()
+	}
+	return nil
+}
+
 // Look begins a look, and returns what is closed when the clock is moved after it.
 func (f *Follower) Look() <-chan struct{} {
 	if f == nil {

@@ -110,10 +110,7 @@ func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake 
 	once func() (again bool, err error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	var follower *clock.Follower
-	if shifted, ok := f.cfg.Clock.(interface{ Follow() *clock.Follower }); ok {
-		follower = shifted.Follow()
-	}
+	follower := clock.FollowerOf(f.cfg.Clock)
 	defer follower.Leave()
 	for ctx.Err() == nil {
 		moved := follower.Look()

@@ -103,7 +103,7 @@ func (o *options[T]) asSimulation(held *clock.Held, scenario *sim.Scenario) (end
 	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: %s, role: %s, subject: sim-hospital, source: %s}\n",
 		principal.HashToken(o.simulation), o.Organisation, schemas.System, sim.Source)
 	err = errors.Join(os.WriteFile(o.Tokens, []byte(line), 0o600), o.directoryOf(scenario, folder), o.freePorts())
-	o.development, o.LogText, o.quiet, o.NoSentinel, o.clock = true, true, true, true, held
+	o.development, o.LogText, o.quiet, o.clock = true, true, true, held
 	o.OutwardAllow = append(o.OutwardAllow, "127.0.0.0/8")
 	return func() { _ = os.RemoveAll(folder) }, err
 }

@@ -97,28 +97,45 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 		closed: lowestID, late: cursor{ID: lowestID}, services: map[string]*reach{}}, nil
 }
 
-// Run looks each Every until ctx ends. Trouble is logged and waited out: a sentinel does not give up.
+// Run looks each Every until ctx ends, and at once where a test or a simulation moves its clock by as much. Trouble is
+// logged and waited out: a sentinel does not give up.
 func (s *Sentinel) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.Every)
 	defer tick.Stop()
-	for {
-		found, err := s.Round(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook,
-				"sentinel.md")
+	follower := clock.FollowerOf(s.cfg.Clock)
+	defer follower.Leave()
+	var looked time.Time
+	for due := true; ; {
+		moved := follower.Look()
+		if now := s.cfg.Clock.Now(); due || !now.Before(looked.Add(s.cfg.Every)) {
+			looked = now
+			s.look(ctx)
 		}
-		if found > 0 {
-			s.cfg.Log.Error("the void was found and a navigator's step opened", schemas.AttrCount, found,
-				schemas.AttrRunbook, "void.md")
-		}
-		if s.Looked != nil {
-			s.Looked(found, err)
-		}
+		follower.Looked()
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-moved:
+			due = false
 		case <-tick.C:
+			due = true
 		}
+	}
+}
+
+// look is a round, and says what came of it.
+func (s *Sentinel) look(ctx context.Context) {
+	found, err := s.Round(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook,
+			"sentinel.md")
+	}
+	if found > 0 {
+		s.cfg.Log.Error("the void was found and a navigator's step opened", schemas.AttrCount, found,
+			schemas.AttrRunbook, "void.md")
+	}
+	if s.Looked != nil {
+		s.Looked(found, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
 
@@ -380,5 +381,34 @@ func TestAHeartbeatIsGivenOnlyByWhoeverLookedEverywhere(t *testing.T) {
 	}
 	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err == nil {
 		t.Error("for two hours it could not look everywhere, and nobody is told")
+	}
+}
+
+// TestTheSentinelLooksWhenAClockIsMoved: in a simulated place hours pass in moments, and it looks at each.
+func TestTheSentinelLooksWhenAClockIsMoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	moved := &clock.Shifted{}
+	s.cfg.Clock, s.cfg.Every = moved, time.Hour
+	looks := make(chan struct{}, 10)
+	s.Looked = func(_ int, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		looks <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	<-looks
+	for n := range 3 {
+		moved.Set(time.Duration(n+1) * 2 * time.Hour)
+		<-looks
+	}
+	testkit.Eventually(t, "the sentinel has looked", moved.Settled)
+	cancel()
+	if err := <-ended; err != nil || len(looks) > 0 {
+		t.Errorf("it ended with %v, and looked %d times more", err, len(looks))
 	}
 }

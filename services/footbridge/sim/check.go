@@ -2,11 +2,13 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
 
@@ -107,11 +109,34 @@ func (r *run) void(ctx context.Context) error {
 				r.owner(j.Next.Owner)), j.Journey)
 		}
 		r.report.voided[j.Journey] = true
+		if f := r.follow(j.Journey); !f.watched && r.now.Sub(j.Next.DueAt) > grace+time.Minute {
+			r.fault("a journey is in the void, and the sentinel has not said so", j.Journey)
+		}
 	}
 	r.report.Void, r.report.VoidNow = len(list), where
 	if len(list) > r.report.VoidMost {
 		r.report.VoidMost, r.report.VoidWhere = len(list), where
 		r.report.VoidMostAt = r.now.In(r.zone).Format("2006-01-02 15:04")
+	}
+	return nil
+}
+
+// grace is how long a step may be past its time before its journey counts as in the void.
+const grace = 4 * time.Hour
+
+// inVoid notes what the sentinel has found. In a place in which nothing is broken it is never but a step past its
+// grace.
+func (r *run) inVoid(e flow.Event, f *followed) error {
+	var d schemas.JourneyInVoidData
+	if err := json.Unmarshal(e.Data, &d); err != nil {
+		return err
+	}
+	r.report.Watched[d.Reason]++
+	if d.Reason != "overdue" {
+		r.fault("the sentinel found a journey in the void: "+d.Reason, f.id)
+	} else if !f.watched {
+		f.watched = true
+		r.report.VoidWatched++
 	}
 	return nil
 }
@@ -154,6 +179,7 @@ func (r *run) evening(ctx context.Context, day calendar.Day) error {
 			f.band = standsHold
 		}
 		counts[f.band]++
+		r.log.write(line{At: r.now, Kind: "stand", Journey: j.Journey, Data: j.Next.shown(), Person: f.number()})
 	}
 	r.report.Days = append(r.report.Days, DayCount{Day: day.String(), Counts: counts, Void: r.report.Void})
 	r.log.write(line{At: r.now, Kind: "day", About: day.String(), Data: map[string]any{"stands": counts,
@@ -163,6 +189,15 @@ func (r *run) evening(ctx context.Context, day calendar.Day) error {
 	}
 	r.tellDay(day, counts)
 	return nil
+}
+
+// shown is a step as the log has it; nothing where there is none.
+func (s *step) shown() any {
+	if s == nil {
+		return nil
+	}
+	return map[string]any{"step": s.Step, "kind": s.Kind, "owner": s.Owner, "alsoOwners": s.AlsoOwners,
+		"dueAt": s.DueAt}
 }
 
 // tellDay is a line of progress.

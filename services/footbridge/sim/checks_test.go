@@ -97,7 +97,14 @@ func TestTheCheckOfTheVoidCountsEachAndFindsWhoHasNoAddedOwner(t *testing.T) {
 		}
 	}
 	listed(`["navigator:duty"]`)
+	finds(t, r, "the sentinel has not said so")
+	p.says(t, schemas.JourneyInVoid, schemas.JourneyInVoidData{Reason: "overdue"})
+	r.mustObserve(t)
+	listed(`["navigator:duty"]`)
 	findsNothing(t, r)
+	p.says(t, schemas.JourneyInVoid, schemas.JourneyInVoidData{Reason: "differs"})
+	r.mustObserve(t)
+	finds(t, r, "the sentinel found a journey in the void: differs")
 	if r.report.Void != 1 || r.report.VoidNow["session of partner:north-peers"] != 1 {
 		t.Errorf("the void is %d, %v", r.report.Void, r.report.VoidNow)
 	}

@@ -53,6 +53,7 @@ type followed struct {
 	fromHour        int      // the hours at which they said that they may be rung; 0 where they named none
 	toHour          int
 	window          window
+	watched         bool   // the sentinel has said that it is in the void
 	next, nextOwner string // what comes next, at the last look
 }
 
@@ -236,6 +237,8 @@ func (r *run) subscribe(kind schemas.Type, e flow.Event, f *followed) error {
 		}
 		r.calls[d.Call] = &call{d.Call, e.Subject, d.DueAt}
 		r.planned(r.calls[d.Call])
+	case schemas.JourneyInVoid:
+		return r.inVoid(e, f)
 	case schemas.JourneyClosed:
 		f.closed = cmp.Or(f.closing, "by the system")
 	case schemas.JourneyReopened:

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"footbridge/services/footbridge/sim/oracle"
 )
 
 // line is one line of the log. Which of its members are there hangs on Kind; docs/simulator.md describes each.
@@ -59,6 +62,23 @@ func (l *log) write(one line) {
 		_, err = l.to.Write(append(text, '\n'))
 	}
 	l.err = err
+}
+
+// again writes down all that was written, and counts it again, independently; false where no log is kept.
+func (l *log) again() (counts oracle.Counts, kept bool, err error) {
+	if l.to == nil {
+		return counts, false, nil
+	}
+	if err := l.to.Flush(); err != nil {
+		return counts, false, fmt.Errorf("writing the log: %w", err)
+	}
+	file, err := os.Open(l.file.Name())
+	if err != nil {
+		return counts, false, fmt.Errorf("reading the log: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	counts, err = oracle.Count(file)
+	return counts, true, err
 }
 
 func (l *log) close() {

@@ -46,6 +46,7 @@ func newPartner(r *run, p Partner, id string) *partner {
 
 // prepare says how many people it can take on a week, when it is away, and how it is told.
 func (p *partner) prepare(ctx context.Context) error {
+	p.log.write(line{At: p.now, Kind: "partner", By: "partner:" + p.ID, About: p.id})
 	if p.Weekly > 0 {
 		body, _ := json.Marshal(map[string]any{"weekly": p.Weekly})
 		if err := p.must(ctx, "capacity", body); err != nil {

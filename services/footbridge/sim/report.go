@@ -7,10 +7,12 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/libs/calendar"
 	"footbridge/schemas"
+	"footbridge/services/footbridge/sim/oracle"
 )
 
 // Report is what became of everyone.
@@ -35,8 +37,13 @@ type Report struct {
 	VoidMost   int            `json:"voidMost"`
 	VoidMostAt string         `json:"voidMostAt,omitempty"`
 	VoidWhere  map[string]int `json:"voidWhere,omitempty"`
+	// VoidWatched is how many journeys the sentinel found in the void, Watched how often by reason.
+	VoidWatched int            `json:"voidWatched"`
+	Watched     map[string]int `json:"watched,omitempty"`
 	// WindowsLost is how many windows ended without a session having a time.
 	WindowsLost int `json:"windowsLost"`
+	// Again is what the oracle counted from the log; nothing where none was kept.
+	Again *oracle.Counts `json:"again,omitempty"`
 	// Faults are what must never be, and was.
 	Faults   []Fault        `json:"faults"`
 	Messages int            `json:"messages"`
@@ -81,7 +88,8 @@ type Fate struct {
 func newReport(cfg Config, w *World) *Report {
 	s := cfg.Scenario
 	return &Report{Scenario: s.Name, Seed: s.seed, From: s.first.String(), Discharges: s.discharges,
-		Became: map[string]int{}, Unreached: map[string]int{}, Refused: map[string]int{}, Faults: []Fault{},
+		Became: map[string]int{}, Unreached: map[string]int{}, Refused: map[string]int{}, Watched: map[string]int{},
+		Faults: []Fault{},
 		people: make(map[*Person]*Fate, len(w.People)), voided: map[string]bool{}}
 }
 
@@ -103,6 +111,9 @@ func (r *run) conclude(ctx context.Context) error {
 			}
 		}
 	}
+	if err := r.countAgain(); err != nil {
+		return err
+	}
 	p := r.report
 	p.Until = r.cfg.Scenario.first.String()
 	if n := len(p.Days); n > 0 {
@@ -119,6 +130,29 @@ func (r *run) conclude(ctx context.Context) error {
 		slices.Sort(w.all)
 		if w.Reached = len(w.all); w.Reached > 0 {
 			w.Hours = w.all[w.Reached/2]
+		}
+	}
+	return nil
+}
+
+// countAgain compares what the oracle counts from the log with what was counted while it was written. What only the
+// oracle finds is a fault; the void of each evening is the same.
+func (r *run) countAgain() error {
+	again, kept, err := r.log.again()
+	if err != nil || !kept {
+		return err
+	}
+	r.report.Again = &again
+	for _, found := range again.Found {
+		if !strings.Contains(found, oracle.WindowLost) {
+			r.fault("the oracle found: "+found, "")
+		}
+	}
+	for _, d := range r.report.Days {
+		if least := again.Void[d.Day]; d.Void < least || d.Void > least+again.Unsure[d.Day] {
+			r.fault(fmt.Sprintf("on %s %d journeys were said to be in the void, and the oracle counts %d", d.Day,
+				d.Void,
+				least), "")
 		}
 	}
 	return nil
@@ -220,11 +254,18 @@ func (r *Report) tell(out io.Writer) {
 	}
 	list("What became of them", r.Became)
 	list("Whom nobody reached, and why", r.Unreached)
-	fmt.Fprintf(out, "In the void at the end: %d; ever: %d; at most at once: %d %s\n", r.Void, r.VoidEver, r.VoidMost,
-		r.VoidMostAt)
+	fmt.Fprintf(out, "In the void at the end: %d; ever: %d; found by the sentinel: %d; at most at once: %d %s\n",
+		r.Void,
+		r.VoidEver, r.VoidWatched, r.VoidMost, r.VoidMostAt)
 	list("In the void at the end, where", r.VoidNow)
 	list("At most at once, where", r.VoidWhere)
 	fmt.Fprintf(out, "Windows that ended without a session having a time: %d\n", r.WindowsLost)
+	if again := r.Again; again != nil {
+		fmt.Fprintf(out, "Counted again from the log: %d journeys, %d windows lost, %d without a step, %d calls "+
+			"outside "+
+			"hours, %d without a yes, %d offers without a yes, %d looks without a grant\n", again.Journeys,
+			again.WindowsLost, again.Stepless, again.CallsOutside, again.CallsUnasked, again.Sent, again.Looks)
+	}
 	list("Requests that were not taken", r.Refused)
 	fmt.Fprintf(out, "Faults: %d\n", len(r.Faults))
 	for i, f := range r.Faults {
