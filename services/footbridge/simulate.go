@@ -179,11 +179,25 @@ func (p *process) simSystem(ctx context.Context, held *clock.Held) (s *simSystem
 	if err == nil {
 		err = errors.Join(sub.SetPendingLimits(-1, -1), s.conn.NATS.Flush())
 	}
+	if err == nil {
+		err = s.begin(ctx)
+	}
 	if err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("listening to events: %w", err)
 	}
 	return s, stop, nil
+}
+
+// begin counts as seen what services wrote as they began: it may have been published before anybody listened.
+func (s *simSystem) begin(ctx context.Context) error {
+	ids, err := sim.Written(ctx, s.db, stateful(), s.mark)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		s.seen[id] = true
+	}
+	return err
 }
 
 func (s *simSystem) published(msg *nats.Msg) {
