@@ -401,3 +401,34 @@ func TestAPartnerThatMustNotKnowIsNotLookedForAgainAndAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A plan that begins paused is told to nobody, and the sentinel asks nobody else of it, before it goes on.
+func TestAPlanThatBeginsPausedIsComparedOnceItIsTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	journey := clock.NewRandomID()
+	s := said(journey)
+	s.say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})
+	s.say("intake", schemas.ContactResumed, schemas.ContactResumedData{})
+	for i := range s.events {
+		s.events[i].Subject = journey
+	}
+	compared := func() int {
+		return count(t, d.pool, `select count(*) from account where journey = $1 and matter = 'plan'`, journey)
+	}
+	last := len(s.events) - 1
+	d.apply(s.events[last-1], s.events[0], s.events[1])
+	state, _, _, _, _ := d.planNow(journey)
+	if types, _ := d.emitted(journey); state != string(Paused) || len(types) > 0 || compared() != 0 {
+		t.Errorf("it is %s, %v was told, and %d are compared", state, types, compared())
+	}
+	d.apply(s.events[last])
+	state, _, _, _, _ = d.planNow(journey)
+	if types, _ := d.emitted(journey); state != string(Proposed) || len(types) != 1 || compared() != 1 {
+		t.Errorf("once contact is resumed it is %s, %v was told, and %d are compared", state, types, compared())
+	}
+	d.apply(s.events[last-1])
+	if compared() != 1 {
+		t.Error("it is compared no more")
+	}
+}

@@ -513,3 +513,26 @@ func TestCallsAreWithinTheHoursThatThePersonNamed(t *testing.T) {
 		t.Errorf("a call that is planned already stays: %+v", moved)
 	}
 }
+
+// A call is made on a day and within the hours that are allowed, and is over by their end: by the local clock, before
+// and after a day changes and the clocks do.
+func TestACallIsOverByTheEndOfTheHours(t *testing.T) {
+	t.Parallel()
+	zone := london(t)
+	late := Agreement{Windows: []Window{{Days: []string{"sat"}, FromHour: 22, ToHour: 24}}, Minutes: 15}
+	for at, want := range map[string][2]bool{ // by the usual hours, and on Saturdays from ten until midnight
+		"2026-11-17T09:59": {}, "2026-11-17T10:00": {true}, "2026-11-17T18:50": {true}, "2026-11-17T18:51": {},
+		"2026-11-17T19:00": {}, "2026-11-21T12:00": {}, "2026-11-21T21:59": {}, "2026-11-21T22:00": {false, true},
+		"2026-11-21T23:45": {false, true}, "2026-11-21T23:46": {}, "2026-11-22T00:05": {}, "2026-11-22T22:30": {},
+		"2026-10-24T23:30": {false, true}, "2026-10-25T00:30": {}, "2026-10-26T10:00": {true}, // the clocks go back
+		"2027-03-27T23:30": {false, true}, "2027-03-28T00:30": {}, "2027-03-29T18:50": {true}, // and forward
+	} {
+		local, err := time.ParseInLocation("2006-01-02T15:04", at, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]bool{(Agreement{}).may(local.UTC(), zone), late.may(local.UTC(), zone)}; got != want {
+			t.Errorf("%s: %v, want %v", at, got, want)
+		}
+	}
+}

@@ -1,7 +1,13 @@
 package console
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,3 +92,99 @@ func TestEveryViewOfAPartnerAndOfThePersonSaysFromWhatItIsSeparate(t *testing.T)
 
 // notOurs are pages open to a partner or the person that are no view of anything of theirs, and why.
 var notOurs = map[string]string{"/outbox-mail": "the mailbox of development"}
+
+// TestEveryPageOfStaffThatSpeaksOfTheSessionSaysFromWhatItIsSeparate goes by the table of routes: a page that is new,
+// and open to anybody, is looked at in each role that it allows.
+func TestEveryPageOfStaffThatSpeaksOfTheSessionSaysFromWhatItIsSeparate(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.services.answerConsent()
+	fill := strings.NewReplacer("/offers/{id}", "/offers/"+offerID, "/partners/{id}", "/partners/"+peersID,
+		"/calls/{id}", "/calls/"+callID, "/help/{id}", "/help/"+helpID, "/messages/{id}", "/messages/"+heldID,
+		"/steps/{id}", "/steps/"+stepID, "/journeys/{id}", "/journeys/"+firstID, "/organisations/{id}",
+		"/organisations/RXX", "{$}", "")
+	staff := map[schemas.Role]principal.Principal{}
+	for _, choice := range DevChoices() {
+		staff[schemas.Role(choice.Principal.Role)] = choice.Principal
+	}
+	seen := map[string]int{}
+	for _, route := range Routes() {
+		for _, role := range slices.Sorted(maps.Keys(staff)) {
+			if route.Method != "GET" || notOurs[route.Pattern] != "" || route.OwnPage() || !route.Allows(role) ||
+				strings.Contains(fill.Replace(route.Pattern), "{") {
+				continue
+			}
+			w := f.ask(t, "GET", fill.Replace(route.Pattern), nil, staff[role])
+			text := aboutSignIn.ReplaceAllString(strings.ReplaceAll(w.Body.String(), "&#39;", "'"), "")
+			if w.Code == http.StatusOK {
+				seen[route.Pattern]++
+			}
+			if speaksOfTheSession.MatchString(text) && !isSeparate.MatchString(text) &&
+				!strings.HasPrefix(route.Pattern, "/messages") { // a message of a hospital speaks of none of ours
+				t.Errorf("%s says %q to %q, and not from what it is separate", route.Pattern,
+					speaksOfTheSession.FindString(text), role)
+			}
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only these pages were seen: %v", seen)
+	}
+}
+
+// TestEveryMessageThatSpeaksOfTheSessionSaysFromWhatItIsSeparate goes through the program: whatever function makes a
+// mail, a text or a page of paging, found by the subject and the text of what it makes, says so where it speaks of the
+// session.
+func TestEveryMessageThatSpeaksOfTheSessionSaysFromWhatItIsSeparate(t *testing.T) {
+	t.Parallel()
+	found := 0
+	err := fs.WalkDir(os.DirFS(".."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), "../"+path, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			makes, said := messageOf(decl)
+			if !makes {
+				continue
+			}
+			found++
+			if text := aboutSignIn.ReplaceAllString(said, ""); speaksOfTheSession.MatchString(text) &&
+				!strings.Contains(text, "separate from the hospital team") {
+				t.Errorf("%s makes a message that says %q, and not from what it is separate", path,
+					speaksOfTheSession.FindString(text))
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 5 {
+		t.Errorf("%d functions make messages, %v", found, err)
+	}
+}
+
+// messageOf says whether a declaration makes something with a subject and a text, and all the words in it.
+func messageOf(decl ast.Decl) (makes bool, said string) {
+	var words []string
+	ast.Inspect(decl, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CompositeLit:
+			keys := map[string]bool{}
+			for _, e := range n.Elts {
+				if kv, ok := e.(*ast.KeyValueExpr); ok {
+					if key, ok := kv.Key.(*ast.Ident); ok {
+						keys[key.Name] = true
+					}
+				}
+			}
+			makes = makes || keys["Subject"] && (keys["Text"] || keys["Body"])
+		case *ast.BasicLit:
+			if n.Kind == token.STRING {
+				words = append(words, n.Value)
+			}
+		}
+		return true
+	})
+	return makes, strings.Join(words, " ")
+}

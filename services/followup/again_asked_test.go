@@ -97,3 +97,29 @@ func TestWhoHadNoPlaceIsAskedAgainInALaterWeekAfterAllOthers(t *testing.T) {
 		s.hasSaid(journey, "offer.raised", 3)
 	}
 }
+
+// TestALateYesBesideAnothersAcceptanceIsThePersonsChoice: nobody who has taken the person on loses them to a late yes,
+// and it is said once. Before anybody else has taken them on, it is welcome where a place is free.
+func TestALateYesBesideAnothersAcceptanceIsThePersonsChoice(t *testing.T) {
+	t.Parallel()
+	for accepted, want := range map[bool]string{true: partnerB, false: partnerA} {
+		s := newSite(t, true)
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+		late, _ := s.brought(journey)
+		s.at(now.AddDate(0, 0, 5)) // silent
+		second, partner := s.brought(journey)
+		if partner != partnerB {
+			t.Fatalf("%s is asked next", partner)
+		}
+		if accepted {
+			s.ask(peer(partnerB), "POST", "/api/offers/"+second+"/accept", `{}`, 200)
+		}
+		for range 2 {
+			s.ask(peer(partnerA), "POST", "/api/offers/"+late+"/accept", `{}`, 200)
+		}
+		s.is(journey, stateAccepted, want)
+		s.hasSaid(journey, "offer.accepted-late", map[bool]int{true: 1}[accepted])
+		s.hasSaid(journey, "offer.accepted", 1)
+		s.hasSaid(journey, "offer.withdrawn", map[bool]int{false: 1}[accepted])
+	}
+}

@@ -37,6 +37,8 @@ var dayFiles embed.FS
 // hardDays is one file.
 type hardDays struct {
 	Name string `yaml:"name"`
+	// Ends is how it ends: the journey's state, and who has an open step of it then.
+	Ends string `yaml:"ends"`
 	// Partners are the third-sector organisations that would fit, by short names, in the directory's order.
 	Partners []string `yaml:"partners"`
 	// People is of how many the same is true at once; one where it is left out.
@@ -191,6 +193,9 @@ func (c *calendarOfDays) read() {
 		decoder.KnownFields(true)
 		if err := decoder.Decode(&f); err != nil {
 			c.t.Fatalf("%s: %v", file.Name(), err)
+		}
+		if f.Ends == "" {
+			c.t.Fatalf("%s: say how it ends", file.Name())
 		}
 		c.add(f)
 	}
@@ -594,6 +599,19 @@ func (p *onePerson) check(c *calendarOfDays, want point) {
 			return a.DueAt.Compare(b.DueAt)
 		})
 		p.same(want.At, "added to "+first.Kind+" are", first.AlsoOwners, want.Also)
+	}
+	if last := p.of.Days[len(p.of.Days)-1]; last.At == want.At {
+		ends := j.State
+		var with []string
+		for _, s := range j.Steps {
+			with = append(with, p.named(s.Owner))
+		}
+		if with = slices.Compact(slices.Sorted(slices.Values(with))); len(with) > 0 {
+			ends += ", with " + strings.Join(with, ", ")
+		}
+		if ends != p.of.Ends {
+			p.fault("it ends %q, want %q", ends, p.of.Ends)
+		}
 	}
 	p.same(want.At, "in touch may be", p.contact(c, j), want.Contact)
 	for _, partner := range p.told {

@@ -28,6 +28,8 @@ type standing struct {
 	call bool
 	// answered: the partner has said no, or nothing.
 	answered bool
+	// anew: whoever answers again, or whose answers are told again, is offered what they were not before.
+	anew bool
 }
 
 func consentTo(partner, state string) deed {
@@ -67,6 +69,18 @@ func standings() map[string]standing {
 			consentToCalls("given")}
 	}
 	claim := deed{As: "caller", Does: "claim"}
+	thursdays := func(outcome map[string]any) standing { // there is no other day within three
+		list := calls(after(3, 10, 0))
+		list[1].With["windows"] = []any{map[string]any{"days": []any{"thu"}, "fromHour": 10, "toHour": 11}}
+		return standing{monday: list, thursday: []deed{{As: "caller", Does: "call-outcome", With: outcome}}, call: true}
+	}
+	became := func(outcome, more, what string) standing {
+		with := map[string]any{"outcome": outcome}
+		if more != "" {
+			with[more] = what
+		}
+		return thursdays(with)
+	}
 	return map[string]standing{
 		"an offer that is prepared": {monday: []deed{leaves}},
 		"one that may be sent":      {monday: []deed{leaves, yes}, undelivered: true},
@@ -82,16 +96,27 @@ func standings() map[string]standing {
 			thursday: []deed{yes, accept, session(after(9, 14, 0))}},
 		"one whose session took place":         {monday: past, thursday: went(map[string]any{"outcome": "kept"})},
 		"one whose session did not take place": {monday: past, thursday: went(map[string]any{"outcome": "not-kept"})},
+		"one whose session was called off": {monday: []deed{leaves}, thursday: append([]deed{yes, accept,
+			session(after(9, 14, 0))}, went(map[string]any{"outcome": "cancelled"})...)},
 		"one that is completed": {monday: past,
 			thursday: went(map[string]any{"outcome": "kept", "next": "nothing-more"})},
 		"one that was declined": {monday: []deed{leaves, yes,
 			does("decline", map[string]any{"code": "22"})}, answered: true},
 		"one that was handed back": {monday: []deed{leaves, yes, accept,
 			does("hand-back", map[string]any{"reason": "worker-away"})}, answered: true},
-		"one whose partner was silent": {monday: []deed{leaves, yes}, answered: true},
-		"a plan that is proposed":      {monday: []deed{leaves}, call: true},
-		"a call next week":             {monday: calls(after(10, 10, 0)), call: true},
-		"a call that is due":           {monday: calls(after(3, 10, 0)), call: true},
+		"one whose partner was silent":          {monday: []deed{leaves, yes}, answered: true},
+		"one whose person could not be reached": {monday: []deed{leaves, consentTo("", "given"), accept}, anew: true},
+		"a call that reached them":              became("reached", "answer", "same"),
+		"one that nobody answered":              became("unanswered", "", ""),
+		"one that somebody else answered":       became("someone-else-answered", "", ""),
+		"one to a wrong number":                 became("wrong-number", "", ""),
+		"one on which help was needed":          became("help-needed-now", "", ""),
+		"one that was not made":                 became("not-made", "reason", "no-time"),
+		"one that was called off": {monday: calls(after(3, 10, 0)), thursday: []deed{{As: "sending-team", Does: "plan",
+			With: map[string]any{"pausedUntil": after(30, 0, 0).Format(time.DateOnly)}}}, call: true},
+		"a plan that is proposed": {monday: []deed{leaves}, call: true},
+		"a call next week":        {monday: calls(after(10, 10, 0)), call: true},
+		"a call that is due":      {monday: calls(after(3, 10, 0)), call: true},
 		"a call that somebody makes now": {monday: calls(after(3, 10, 0)), thursday: []deed{claim}, call: true,
 			ring: "ring-the-caller"},
 		"a call that is tried again tomorrow": {monday: calls(after(3, 10, 0)),
@@ -105,17 +130,19 @@ var stops = []struct {
 	name           string
 	stop, lift     deed
 	asked, untried bool
+	// step is by which a human sees to it.
+	step string
 }{
 	{name: "death", stop: deed{Does: "dies"}, lift: deed{As: "navigator", Does: "contact-resumed",
-		With: map[string]any{"reason": "they rang themselves"}}, asked: true},
+		With: map[string]any{"reason": "they rang themselves"}}, asked: true, step: "confirm-contact-stopped"},
 	{name: "withdrawal", stop: deed{Does: "withdraws"}, asked: true, untried: true},
 	{name: "hold", stop: deed{As: "navigator", Does: "hold",
 		With: map[string]any{"place": "ward", "heldBy": "ward-team", "reviewOn": after(9, 0, 0).Format(time.DateOnly)}},
-		lift: deed{As: "navigator", Does: "release"}},
+		lift: deed{As: "navigator", Does: "release"}, step: "review-the-hold"},
 	{name: "merge", stop: deed{As: "navigator", Does: "merge",
 		With: map[string]any{"other": "{other}", "reason": "one name, one address"}},
 		lift: deed{As: "navigator", Does: "unmerge",
-			With: map[string]any{"other": "{other}", "reason": "two people after all"}}},
+			With: map[string]any{"other": "{other}", "reason": "two people after all"}}, step: "confirm-merge"},
 }
 
 // TestWhateverStopsContactStopsItInEveryState: a death, a no, a hold, and a merge with somebody who said no that
@@ -180,6 +207,10 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	}
 	before, plans := map[*onePerson][]string{}, map[*onePerson]string{}
 	everybody(func(_ *everybodys, _ standing, p *onePerson, _ int) { before[p], plans[p] = p.outside(c), p.plan(c) })
+	c.reached("followup", "offer", "appointment")
+	c.reached("bridging", "plan", "call")
+	news := map[*onePerson]int{}
+	everybody(func(_ *everybodys, _ standing, p *onePerson, _ int) { news[p] = p.news(c) })
 	everybody(func(_ *everybodys, s standing, p *onePerson, i int) { p.stopped(c, s, stops[i].stop) })
 	c.Settle()
 	c.hear()
@@ -194,6 +225,12 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 		}
 		if s.ring != "" && !p.hasStep(c, s.ring) {
 			t.Errorf("%s: nobody is to tell who is about to go: %s", what, p.steps(c))
+		}
+		if slices.Contains(before[p], "told first") && p.news(c) == news[p] {
+			t.Errorf("%s: the partner is told nothing", what)
+		}
+		if step := stops[i].step; step != "" && !p.hasStep(c, step) {
+			t.Errorf("%s: nobody sees to it: %s", what, p.steps(c))
 		}
 		p.told, p.out = nil, nil
 	})
@@ -224,6 +261,9 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	c.Settle()
 	c.hear()
 	everybody(func(f *everybodys, s standing, p *onePerson, i int) {
+		if s.anew {
+			return
+		}
 		if s.call {
 			if is := p.plan(c); is != plans[p] && !(stops[i].untried && plans[p] == "proposed") {
 				t.Errorf("%s, %s: once it is lifted the calls are %q, and before they were %q", f.Name, stops[i].name,
@@ -270,6 +310,46 @@ func (c *calendarOfDays) onFallbackList() map[string]bool {
 		on[id] = true
 	}
 	return on
+}
+
+// notWalked are states in which nobody is looked at, and why.
+var notWalked = map[string]string{
+	"call not-made":      "it is ours to make good, and planned for another day",
+	"call asked-to-stop": "the person's own no has ended the calls, and nothing is left to stop",
+	"plan ended":         "there is nothing left to stop",
+}
+
+// reached sees to it that somebody is in each state that the tables of a service know: one that is new is walked too.
+func (c *calendarOfDays) reached(service string, tables ...string) {
+	c.t.Helper()
+	for _, table := range tables {
+		var may, is []string
+		if err := c.Admin().QueryRow(c.t.Context(), `select array(select m[1] from pg_constraint,
+			regexp_matches(pg_get_constraintdef(oid), $3, 'g') m
+			where conrelid = $1::text::regclass and conname = $2)`, service+"."+table,
+			table+"_state_check", "'([a-z-]+)'::text").Scan(&may); err != nil || len(may) < 4 {
+			c.t.Fatalf("the states of %s.%s: %v %v", service, table, may, err)
+		}
+		if err := c.Admin().QueryRow(c.t.Context(), `select array(select distinct state from `+service+`.`+table+
+			`)`).Scan(&is); err != nil {
+			c.t.Fatal(err)
+		}
+		for _, state := range may {
+			if !slices.Contains(is, state) && notWalked[table+" "+state] == "" {
+				c.t.Errorf("nobody's %s is %q: say in standings how somebody comes to that", table, state)
+			}
+		}
+	}
+}
+
+// news is how much a person's partners were told of them.
+func (p *onePerson) news(c *calendarOfDays) (n int) {
+	c.t.Helper()
+	if err := c.Admin().QueryRow(c.t.Context(), `select count(*) from delivery.partner_event
+		where journey = $1::uuid`, p.journey).Scan(&n); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
 }
 
 // outside is what anybody outside may do at this moment.

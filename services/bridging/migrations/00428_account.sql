@@ -13,7 +13,7 @@ create view account (journey, matter, value) as
         ('contact', s.known #>> '{contact,at}'),
         ('barred', s.known ->> 'barredAt'),
         ('hours', s.known ->> 'hoursAt'),
-        ('plan', (select p.id::text from plan p where p.journey = s.journey and p.state <> 'ended')),
+        ('plan', (select p.id::text from plan p where p.journey = s.journey and p.state <> 'ended' and p.told)),
         ('lines-of-bridging', s.version::text)) as m (matter, value)
     where m.value is not null;
 grant select on account to footbridge_sentinel;
