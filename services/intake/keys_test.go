@@ -75,3 +75,30 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 		t.Errorf("checked: %+v, %v", tables, err)
 	}
 }
+
+// TestASearchIsReviewedAfterItsKeyWasWrappedAgain: why somebody searched is sealed under a key of its own. One that is
+// left behind would be unreadable with the former key gone, and the whole list of whoever reviews with it.
+func TestASearchIsReviewedAfterItsKeyWasWrappedAgain(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	const why = "somebody gave this name by telephone"
+	p.searched(t, liaison, `{"familyName":"Nobodysson","birthDate":"1990-04-01"}`, ReasonHeader, why)
+	if err := vault.RotateFile(p.site.kek); err != nil {
+		t.Fatal(err)
+	}
+	after, err := vault.OpenFile(p.site.kek)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wrapped.Rewrap(t.Context(), p.pool, after, func(string, int64, int64) {}, KeyTables...); err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	var key []byte
+	if err := p.pool.QueryRow(t.Context(), `select id::text, wrapped from search`).Scan(&id, &key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.Unwrap(id, key); err != nil || !bytes.HasPrefix(key, after.Prefix()) {
+		t.Errorf("the key of a search is not wrapped again: %v", err)
+	}
+}
