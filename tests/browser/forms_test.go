@@ -29,8 +29,14 @@ func axeScript(t *testing.T) string {
 
 func withoutScripts(t *testing.T, ctx context.Context) {
 	t.Helper()
+	scripts(t, ctx, false)
+}
+
+// scripts lets the scripts of pages run, or not.
+func scripts(t *testing.T, ctx context.Context, run bool) {
+	t.Helper()
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
-		emulation.SetScriptExecutionDisabledParams{Value: true})
+		emulation.SetScriptExecutionDisabledParams{Value: !run})
 	ok(t, err)
 }
 

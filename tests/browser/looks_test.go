@@ -86,6 +86,7 @@ func media(t *testing.T, ctx context.Context, kind string) {
 // on paper.
 func checkWhole(t *testing.T, ctx context.Context, width int64) {
 	t.Helper()
+	before := t.Failed()
 	checkFit(t, ctx, width)
 	checkTargets(t, ctx)
 	checkAxe(t, ctx, axeScript(t))
@@ -93,7 +94,7 @@ func checkWhole(t *testing.T, ctx context.Context, width int64) {
 		checkMagnified(t, ctx, width)
 		checkPrint(t, ctx)
 	}
-	if t.Failed() {
+	if t.Failed() && !before {
 		t.Logf("that was %s", read(t, ctx, chromedp.Location()))
 	}
 }
