@@ -184,6 +184,7 @@ func newWalk(t *testing.T) *walk {
 		t.Fatalf("the directory: %v", err)
 	}
 	w.services = directory.Items[0].Service.ID
+	w.agreed(trusted)
 	w.calls = map[string]string{"RXX": w.callFor("RXX"), trusted: w.callFor(trusted), "RXX person": w.callFor("RXX"),
 		trusted + " person": w.callFor(trusted)}
 	w.help = w.helpOf(*as("RXX", schemas.Navigator, "navigator"), true)
@@ -298,6 +299,23 @@ func (w *walk) target(a asked) string {
 		return w.shared.journey
 	}
 	return w.services
+}
+
+// agreed says on the bus, as the followup service would, that there is an agreement with a partner.
+func (w *walk) agreed(partner string) {
+	w.t.Helper()
+	now := time.Now()
+	w.say(schemas.Followup, schemas.PartnerChanged, partner, 1_000, schemas.PartnerChangedData{Partner: partner,
+		AgreementFrom:  now.AddDate(0, 0, -30).Format(time.DateOnly),
+		AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly), Invented: true})
+	system.Eventually(w.t, func() error {
+		var knowing string
+		if w.one(&knowing, `select ((select count(*) from bridging.partner where id::text = $1)
+			+ (select count(*) from intake.partner_terms where partner = $1))::text`, partner); knowing != "2" {
+			return errors.New("who keeps to the agreement does not know of it")
+		}
+		return nil
+	})
 }
 
 // callFor is a short call of somebody of RXX that an organisation's callers make.
