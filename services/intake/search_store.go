@@ -141,6 +141,19 @@ func reviewSearches(tx *flow.Tx, who principal.Principal, review searchReview) (
 	return reviewed, tx.Flush()
 }
 
+// reasonOfNobody is for how long the reason is kept of a search that found nobody: it may speak of somebody, and no
+// erasure finds it. A review is a matter of a week, and what is passed on of a quarter.
+const reasonOfNobody = 90 * 24 * time.Hour
+
+// forgetSearchReasons ends the keeping of such reasons; that somebody searched stays.
+func forgetSearchReasons(_ context.Context, tx *flow.Tx, limit int) (forgotten int, err error) {
+	tx.Queue(`update search set reason = '', wrapped = null where id in (select id from search
+		where wrapped is not null and at < $1 order by at limit $2 for update skip locked)`,
+		tx.Now.Add(-reasonOfNobody), limit).
+		Exec(func(tag pgconn.CommandTag) error { forgotten = int(tag.RowsAffected()); return nil })
+	return forgotten, tx.Flush()
+}
+
 // makeSearchable gives records from before searching what they are found by.
 func (s *Service) makeSearchable(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var ids []string

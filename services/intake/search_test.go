@@ -213,3 +213,26 @@ func TestRecordsFromBeforeSearchingAreFound(t *testing.T) {
 		}
 	}
 }
+
+// TestWhySomebodySearchedForNobodyIsKeptForAQuarter: it may speak of somebody, and no erasure would find it. That there
+// was a search stays.
+func TestWhySomebodySearchedForNobodyIsKeptForAQuarter(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	p.numbered(t, "V1")
+	p.searched(t, liaison, `{"familyName":"Nobodysson","birthDate":"1990-04-01"}`, ReasonHeader, whySearched)
+	const kept = `select count(*) from intake.search where wrapped is not null and reason <> ''`
+	p.run(t, p.clock.Now().AddDate(0, 0, 89), forgetSearchReasons)
+	if n := p.count(t, kept); n != 1 {
+		t.Errorf("after 89 days %d reasons are kept", n)
+	}
+	p.run(t, p.clock.Now().AddDate(0, 0, 91), forgetSearchReasons)
+	if reasons, searches := p.count(t, kept), p.count(t, `select count(*) from intake.search`); reasons != 0 ||
+		searches != 1 {
+		t.Errorf("after 91 days %d reasons are kept, of %d searches", reasons, searches)
+	}
+	lines := p.must(t, http.StatusOK, guide, "GET", "/api/people/searches?waiting=true", "")
+	if !strings.Contains(lines, `"lookedBy":"name"`) || strings.Contains(lines, whySearched) {
+		t.Errorf("the reviewer sees %s", lines)
+	}
+}
