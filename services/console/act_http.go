@@ -3,6 +3,8 @@ package console
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -49,12 +51,7 @@ func (s *Console) act(r *http.Request, p principal.Principal, actions []schemas.
 func (s *Console) actOn(r *http.Request, p principal.Principal, stands string, actions []schemas.Action, show again,
 	answer any) (done bool, err error) {
 	entered := r.PostForm
-	i := -1
-	for n, a := range actions {
-		if keyOf(n) == entered.Get("action") && a.Path == entered.Get("does") {
-			i = n
-		}
-	}
+	i := openAction(entered, actions)
 	if i < 0 {
 		return false, show(http.StatusConflict, filledIn{entered: entered, changed: true, gone: true}, overtaken)
 	}
@@ -80,6 +77,34 @@ func (s *Console) actOn(r *http.Request, p principal.Principal, stands string, a
 		return false, show(status, filledIn{entered: entered}, *shown)
 	}
 	return err == nil, err
+}
+
+// openAction is which of the actions that are open a form is of, -1 for none. What may be recorded besides changes
+// without the person who fills it in having done anything; where that has moved a form's action to another place, and it
+// is the only one of its request, what was entered moves with it.
+func openAction(entered url.Values, actions []schemas.Action) (at int) {
+	at, same := -1, 0
+	for n, a := range actions {
+		switch {
+		case a.Path != entered.Get("does"):
+		case keyOf(n) == entered.Get("action"):
+			return n
+		default:
+			at, same = n, same+1
+		}
+	}
+	if same != 1 {
+		return -1
+	}
+	before := entered.Get("action") + "."
+	for name, values := range entered {
+		if rest, ok := strings.CutPrefix(name, before); ok {
+			delete(entered, name)
+			entered[keyOf(at)+"."+rest] = values
+		}
+	}
+	entered.Set("action", keyOf(at))
+	return at
 }
 
 // refusedBy says of a refusal what is to be done with a form that stays on the screen, in the words of the form.

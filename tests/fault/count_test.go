@@ -136,6 +136,10 @@ func reached(hearer string, t schemas.Type) string {
 		schemas.JourneyReopened}
 	begins := t == schemas.DischargeRecorded || t == schemas.ReferralRequested
 	switch {
+	case t == schemas.PartnerChanged && hearer == schemas.Intake:
+		return `exists (select 1 from intake.partner_terms p where p.partner = ` + about + ` and p.said >= ` + seq + `)`
+	case t == schemas.PartnerChanged:
+		return `exists (select 1 from bridging.partner p where p.id::text = ` + about + ` and p.said >= ` + seq + `)`
 	case hearer == schemas.Journey && (strings.Contains(string(t), ".message.") ||
 		strings.Contains(string(t), ".service.line-")):
 		return `exists (select 1 from journey.step s where s.about = ` + about + `)`
