@@ -80,8 +80,8 @@ func (s *Console) actOn(r *http.Request, p principal.Principal, stands string, a
 }
 
 // openAction is which of the actions that are open a form is of, -1 for none. What may be recorded besides changes
-// without the person who fills it in having done anything; where that has moved a form's action to another place, and it
-// is the only one of its request, what was entered moves with it.
+// without the person who fills it in having done anything; where that has moved a form's action to another place, and
+// it is the only one of its request, what was entered moves with it.
 func openAction(entered url.Values, actions []schemas.Action) (at int) {
 	at, same := -1, 0
 	for n, a := range actions {

@@ -25,7 +25,8 @@ func TestAFormKeepsItsActionWhereOthersComeAndGo(t *testing.T) {
 		"one of two that may be": {[]schemas.Action{tell, book, book}, -1, "a1.day"},
 	} {
 		entered := form()
-		if at := openAction(entered, c.actions); at != c.at || entered.Get(c.day) != "5" || entered.Get("a10.day") != "6" {
+		if at := openAction(entered, c.actions); at != c.at || entered.Get(c.day) != "5" ||
+			entered.Get("a10.day") != "6" {
 			t.Errorf("%s: %d %v", name, at, entered)
 		}
 	}
