@@ -104,6 +104,10 @@ func (a *postponed) count() int {
 	return len(a.until)
 }
 
+// retryAfter is how soon a loop is tried again that could not do its work: a process is not ready before it could, and
+// the trouble may have been over in a second, while the loop's own period is ten minutes.
+const retryAfter = 2 * time.Second
+
 // loop calls once each period, on every wake, and again at once while it says so; where a test moves its clock, at once
 // too. An error is waited out.
 func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake <-chan struct{},
@@ -124,14 +128,18 @@ func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake 
 		if again && err == nil {
 			continue
 		}
+		var retry <-chan time.Time
 		if err == nil {
 			follower.Looked()
+		} else {
+			retry = time.After(min(every, retryAfter))
 		}
 		select {
 		case <-ctx.Done():
 		case <-moved:
 		case <-wake:
 		case <-tick.C:
+		case <-retry:
 		}
 	}
 }

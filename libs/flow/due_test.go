@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
 )
 
@@ -40,6 +42,28 @@ func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
 		}
 		return done == 5 && most == 1
 	})
+	testkit.Eventually(t, "readiness comes back", func() bool { return asker.Ready() == nil })
+}
+
+// TestALoopThatFailedIsTriedAgainSoon: however long its own period is, its process is ready again once the trouble is
+// over.
+func TestALoopThatFailedIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var away atomic.Bool
+	away.Store(true)
+	w.tune = func(c *flow.Config) {
+		c.Due = []flow.Due{{Name: "seldom", Every: time.Hour, Limit: 1,
+			Run: func(context.Context, *flow.Tx, int) (int, error) {
+				if away.Load() {
+					return 0, pg.ErrNotNow
+				}
+				return 0, nil
+			}}}
+	}
+	asker := w.start("asker", nil, nil)
+	testkit.Eventually(t, "it is said that the work cannot be done", func() bool { return asker.Ready() != nil })
+	away.Store(false)
 	testkit.Eventually(t, "readiness comes back", func() bool { return asker.Ready() == nil })
 }
 
