@@ -162,19 +162,27 @@ func (s *Service) alarmOfChannels(_ context.Context, tx *flow.Tx, _ int) (int, e
 	return 0, tx.Flush()
 }
 
-// giveOn has the calls of partners that may not ring any more made by somebody else: their agreement has ended or was
-// ended, or outward sending is off. It lets plans go on for which nobody could ring and somebody may again.
-func (s *Service) giveOn(_ context.Context, tx *flow.Tx, limit int) (int, error) {
-	var journeys []string
-	plansToGiveOn(tx, calendar.DayOf(tx.Now, s.zone).String(), limit, tx.Postponed(), func(journey string) {
+// loadFound loads the journeys that find queues the reading of, as a loop attempts them.
+func loadFound(tx *flow.Tx, find func(each func(journey string))) (journeys []string, records map[string]*record,
+	err error) {
+	find(func(journey string) {
 		journeys = append(journeys, journey)
 		tx.Attempt(journey)
 	})
 	if err := tx.Flush(); err != nil || len(journeys) == 0 {
-		return 0, err
+		return nil, nil, err
 	}
-	records := store.Load(tx, journeys)
-	if err := tx.Flush(); err != nil {
+	records = store.Load(tx, journeys)
+	return journeys, records, tx.Flush()
+}
+
+// giveOn has the calls of partners that may not ring any more made by somebody else: their agreement has ended or was
+// ended, or outward sending is off. It lets plans go on for which nobody could ring and somebody may again.
+func (s *Service) giveOn(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	journeys, records, err := loadFound(tx, func(each func(journey string)) {
+		plansToGiveOn(tx, calendar.DayOf(tx.Now, s.zone).String(), limit, tx.Postponed(), each)
+	})
+	if err != nil || len(journeys) == 0 {
 		return 0, err
 	}
 	return len(journeys), s.commit(tx, slices.Collect(maps.Values(records)))
@@ -184,16 +192,10 @@ func (s *Service) giveOn(_ context.Context, tx *flow.Tx, limit int) (int, error)
 // a year old.
 func (s *Service) lookAtPlans(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := calendar.DayOf(tx.Now, s.zone)
-	var journeys []string
-	duePlans(tx, today.String(), limit, tx.Postponed(), func(journey string) {
-		journeys = append(journeys, journey)
-		tx.Attempt(journey)
+	journeys, records, err := loadFound(tx, func(each func(journey string)) {
+		duePlans(tx, today.String(), limit, tx.Postponed(), each)
 	})
-	if err := tx.Flush(); err != nil || len(journeys) == 0 {
-		return 0, err
-	}
-	records := store.Load(tx, journeys)
-	if err := tx.Flush(); err != nil {
+	if err != nil || len(journeys) == 0 {
 		return 0, err
 	}
 	var changed []*record

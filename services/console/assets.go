@@ -108,15 +108,15 @@ func (s *Console) giveAsset(w http.ResponseWriter, r *http.Request, a asset, for
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	w.Header().Set("Vary", "Accept-Encoding")
-	content, tag := a.content, a.tag
-	if takesGzip(r) {
+	content, tag, small := a.content, a.tag, takesGzip(r)
+	if small {
 		content, tag = a.small(), strings.TrimSuffix(a.tag, `"`)+`-gzip"`
 	}
 	if httpx.NotModified(w, r, tag) {
 		return nil
 	}
 	w.Header().Set("Content-Type", a.kind)
-	if takesGzip(r) {
+	if small {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
 	_, _ = w.Write(content) // the caller has gone; nobody is left to tell
