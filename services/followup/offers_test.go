@@ -826,8 +826,19 @@ func TestASessionThatIsNotKeptIsTriedAgainTwiceAndThenANavigatorDecides(t *testi
 		s.ask(peer(partner), "POST", path+"/outcome", `{"outcome":"not-kept"}`, 200)
 		s.is(journey, stateNotKept, partner)
 	}
-	s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"2026-12-01T10:00:00Z","channel":"phone"}`, 409)
+	later := s.clock.Now().Add(24 * time.Hour).Format(time.RFC3339)
+	s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"`+later+`","channel":"phone"}`, 409)
 	s.hasSaid(journey, "appointment.not-kept", 3)
+	if said := s.text(journey, schemas.AppointmentNotKept); strings.Count(said, `"bookBy"`) != 2 {
+		t.Errorf("a time is to be agreed on by a day after the first two alone, and it says %s", said)
+	}
+	if offer := s.ask(peer(partner), "GET", path, "", 200); offer["bookBy"] != nil {
+		t.Errorf("the partner is to agree on a time by %v, and a navigator decides", offer["bookBy"])
+	}
+	s.at(s.clock.Now().AddDate(0, 0, 7))
+	if told := s.text(journey, schemas.OfferNudged); strings.Contains(told, `"`+schemas.NudgeBook+`"`) {
+		t.Error("the partner is reminded to agree on a time, and a navigator decides")
+	}
 }
 
 // TestANavigatorRecordsWhatAPartnerSaidByTelephone, where nothing could be sent; before the offer is cleared it cannot.
