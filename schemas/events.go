@@ -945,6 +945,8 @@ type BridgingReviewData struct {
 	Plan string `json:"plan" is:"uuid"`
 	// The local day.
 	On string `json:"on" is:"date"`
+	// The next call comes more than a week later than agreed, because whoever rings is away.
+	Late bool `json:"late,omitempty"`
 }
 
 // CallClaimedData says that somebody rings now.

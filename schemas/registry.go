@@ -254,8 +254,9 @@ var registry = []Entry{
 		"A plan of short calls is over.",
 		"The short calls have come to an end. You can ask for them again at any time.", false},
 	{BridgingReview, Bridging, []string{Journey}, reflect.TypeFor[BridgingReviewData](),
-		"A plan of short calls is half a year old: somebody is asked to look at it with the person.",
-		"Your calls have gone on for half a year. Somebody will ask you whether they still suit you.", false},
+		"A plan of short calls is half a year old, or its next call comes much later than agreed, because whoever " +
+			"rings is away: somebody is asked to look at it with the person.",
+		"Somebody will ask you whether your calls still suit you.", false},
 	{CallScheduled, Bridging, []string{Journey}, reflect.TypeFor[CallScheduledData](),
 		"A bridging call has a time.",
 		"Your next call has been planned.", false},

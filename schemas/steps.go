@@ -303,6 +303,12 @@ var stepKinds = []StepKind{
 		"present", Asks: true, Until: "somebody rings them again, or they want no calls",
 		Ends: []Ending{consentTo(PurposeBridging, "Would they like calls to go on?", navigators,
 			Asked{Name: "answers.0.organisation", Words: "By which organisation?", Optional: true})}},
+	{Kind: "look-at-the-calls",
+		Words: "Ask the person whether their calls still suit them: they have gone on for half " +
+			"a year, or the next one comes over a week late, as whoever rings is away", Asks: true,
+		Until: "they have said whether the calls go on, or want none",
+		Ends: []Ending{consentTo(PurposeBridging, "Would they like calls to go on?", navigators,
+			Asked{Name: "answers.0.organisation", Words: "By which organisation?", Optional: true})}},
 	{Kind: "ask-whether-to-stop", Words: "Ask the person whether they want the calls to stop, as somebody else said so",
 		Asks: true,
 		Ends: []Ending{consentTo(PurposeBridging, "Would they like calls to go on?", navigators)}},

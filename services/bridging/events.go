@@ -210,6 +210,10 @@ func (f *effects) emit(r *record, c Changes) {
 	if c.End {
 		r.emit(schemas.BridgingEnded, schemas.BridgingEndedData{Plan: r.Plan.ID, Reason: r.Plan.Because})
 	}
+	if c.Late {
+		r.emit(schemas.BridgingReview, schemas.BridgingReviewData{Plan: r.Plan.ID,
+			On: calendar.DayOf(f.now, f.zone).String(), Late: true})
+	}
 	for _, call := range []*Call{c.Schedule, c.Move} {
 		if call != nil {
 			r.emit(schemas.CallScheduled, schemas.CallScheduledData{Call: call.ID, Plan: r.Plan.ID,

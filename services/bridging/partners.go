@@ -33,25 +33,25 @@ func isPartner(organisation string) bool {
 }
 
 // rings says whether an organisation may ring somebody of home's on a day: any of the NHS, and a partner under an
-// agreement in force, where outward sending is on for home. already: it rings them as it is. A partner that pauses
-// takes nobody else on, and goes on with those whom it rings.
+// agreement in force that is not away for long, where outward sending is on for home. already: it rings them as it is.
+// A partner that pauses takes nobody else on, and goes on with those whom it rings.
 func (all partners) rings(organisation, home string, already bool, today calendar.Day) bool {
 	if !isPartner(organisation) {
 		return true
 	}
 	p, known := all[organisation]
 	return known && p.first > 0 && p.first <= today && today <= p.last && (already || p.paused < today) &&
-		(p.invented || slices.Contains(p.live, home))
+		(p.invented || slices.Contains(p.live, home)) && len(p.awayDays(today, today+longestSearch-1)) <= mostAway
 }
 
 // away are the days on which an organisation is away, or from which it may not ring any more, as days on which nobody
 // rings for it: until a last day.
 func (all partners) away(organisation string, today, until calendar.Day) map[calendar.Day]bool {
+	return all[organisation].awayDays(today, until)
+}
+
+func (p partnerTerms) awayDays(today, until calendar.Day) map[calendar.Day]bool {
 	days := map[calendar.Day]bool{}
-	p, known := all[organisation]
-	if !known {
-		return days
-	}
 	for _, s := range p.away {
 		for day := max(s.first, today); day <= min(s.last, until); day++ {
 			days[day] = true

@@ -74,15 +74,19 @@ func dayOrNone(date *time.Time) calendar.Day {
 	return calendar.DayOf(*date, time.UTC)
 }
 
-// plansToGiveOn queues the journeys whose calls are with a partner that may not ring any more on a day, and those that
-// nobody may ring of whom a partner may that the person said yes to.
+// plansToGiveOn queues the journeys whose calls are with a partner that may not ring any more on a day or is away when
+// they are due, and those that nobody may ring of whom a partner may that the person said yes to.
 func plansToGiveOn(q flow.Queuer, today string, limit int, postponed []string, each func(journey string)) {
 	q.Queue(`select journey::text from plan p where ended_at is null and team <> organisation
 			and journey <> all($3::text[]::uuid[]) and not (may_ring(team, $1::date) and `+liveFor+`)
 		union select journey::text from plan p where ended_at is null and because = 'nobody-rings'
 			and journey <> all($3::text[]::uuid[]) and exists (select from partner t where `+mayBeTaken+`
 			and $1::date between t.first_day and t.last_day and coalesce(t.paused < $1::date, true)
-			and (t.invented or p.organisation = any(t.live)))
+			and (t.invented or p.organisation = any(t.live)) and not gone_long(t.away, $1::date))
+		union select c.journey::text from partner t, generate_series(1, cardinality(t.away), 2) i, call c
+			where c.team = t.id::text and c.ended_at is null and c.journey <> all($3::text[]::uuid[])
+			and c.on_day between greatest(t.away[i], $1::date) and t.away[i + 1]
+			and c.due_at between greatest(t.away[i], $1::date) - 1 and t.away[i + 1] + 2
 		order by 1 limit $2`, today, limit, postponed).Query(func(rows pgx.Rows) error {
 		var journey string
 		_, err := pgx.ForEachRow(rows, []any{&journey}, func() error { each(journey); return nil })
@@ -90,9 +94,10 @@ func plansToGiveOn(q flow.Queuer, today string, limit int, postponed []string, e
 	})
 }
 
-// liveFor says whether outward sending is on for the organisation of plan p, where its team is a partner.
+// liveFor says whether outward sending is on for the organisation of plan p, where its team is a partner, and that the
+// partner is not away for long.
 const liveFor = `not exists (select from partner t where t.id::text = p.team
-	and not (t.invented or p.organisation = any(t.live)))`
+	and (gone_long(t.away, $1::date) or not (t.invented or p.organisation = any(t.live))))`
 
 // mayBeTaken says whether partner t is one whom the person's yes lets ring for plan p, of those that teamOf asks: by
 // its name, or, where the yes is to any, as it was agreed with them.

@@ -235,6 +235,9 @@ func TestWhetherAPartnerRings(t *testing.T) {
 		"away": {func(p *partnerTerms) {
 			p.away = []span{{dayOf(t, "2026-11-16"), dayOf(t, "2026-11-20")}}
 		}, false, true, "2026-11-23"},
+		"away for long": {func(p *partnerTerms) {
+			p.away = []span{{dayOf(t, "2026-11-16"), dayOf(t, "2026-11-27")}}
+		}, false, true, "2026-11-30"},
 	} {
 		p := full
 		tc.change(&p)
@@ -259,6 +262,9 @@ func TestWhetherAPartnerRings(t *testing.T) {
 		c := reconcile(k, before, aJourney, moment{today, zone, all})
 		if c.Schedule == nil || c.Schedule.On.String() != tc.standing || c.Schedule.Team != id {
 			t.Errorf("%s: %+v", name, c.Schedule)
+		}
+		if c.Late != (name == "away for long") {
+			t.Errorf("%s: somebody asks the person about a call that comes late: %v", name, c.Late)
 		}
 	}
 }
@@ -366,6 +372,55 @@ func TestCallsGoOnWithThePartnerThatWasAgreedOnceItMayRingAgain(t *testing.T) {
 	d.due("partners")
 	if state, _, team, call, _ := d.planNow(journey); state != string(Active) || team != partner.Partner || call == "" {
 		t.Errorf("under a new agreement: %s %s %q", state, team, call)
+	}
+}
+
+// A partner that goes away for so long that a call comes over a week late, after the call was planned: the call is
+// moved, and somebody asks the person, once.
+func TestACallThatComesLateBecauseAPartnerIsAwayIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	partner := d.agreed(100)
+	d.stands(1, partner)
+	journey, _ := d.begun()
+	d.answered(journey, partner.Partner)
+	_, _, team, call, due := d.planNow(journey)
+	if team != partner.Partner || call == "" {
+		t.Fatal(team, call)
+	}
+	asked := func() (times int) {
+		types, _ := d.emitted(journey)
+		for _, typ := range types {
+			if typ == schemas.BridgingReview {
+				times++
+			}
+		}
+		return times
+	}
+	on := calendar.DayOf(due, d.zone)
+	for i, days := range []calendar.Day{3, 13, 20} {
+		partner.Away = []schemas.AwayDays{{From: (on - 1).String(), Until: (on + days).String()}}
+		d.stands(int64(2+i), partner)
+		d.due("partners")
+		_, _, _, again, moved := d.planNow(journey)
+		if again != call || calendar.DayOf(moved, d.zone) <= on+days {
+			t.Errorf("away for %d days: call %s is due at %v", days, again, moved)
+		}
+		if want := min(i, 1); asked() != want {
+			t.Errorf("away for %d days: somebody asks the person %d times, not %d", days, asked(), want)
+		}
+	}
+	partner.Away = []schemas.AwayDays{{From: (on - 20).String(), Until: (on + 90).String()}}
+	d.stands(5, partner)
+	d.due("partners")
+	if _, because, _, call, _ := d.planNow(journey); because != becauseNobody || call != "" {
+		t.Errorf("away for three months: the plan stands because of %q, with call %q", because, call)
+	}
+	partner.Away = nil
+	d.stands(6, partner)
+	d.due("partners")
+	if state, _, team, call, _ := d.planNow(journey); state != string(Active) || team != partner.Partner || call == "" {
+		t.Errorf("it is there again: %s, %q, %q", state, team, call)
 	}
 }
 

@@ -264,6 +264,7 @@ type Changes struct {
 	Move     *Call // the call as it now is: at another time, or to be tried again
 	Cancel   *Call
 	Finish   *Call // how the call has ended
+	Late     bool  // the call that is scheduled or moved comes late, as whoever rings is away
 	Propose  bool  // say bridging.proposed
 	Start    bool  // say bridging.started
 	Pause    bool  // say bridging.paused
@@ -365,8 +366,16 @@ func (c *Changes) call(k *JourneyState, plan *Plan, journey string, m moment) {
 	next := Call{Team: plan.Team, Try: 1, Nominal: k.Agreed.next(plan.Anchor, base)}
 	var ok bool
 	if next.On, next.DueAt, ok = k.agreed().place(journey, next.Nominal, 1, busy, zone); ok {
-		c.Schedule = &next
+		c.Schedule, c.Late = &next, next.late(m)
 	}
+}
+
+// lateDays is by how many days a call may come later than agreed before somebody asks the person about it.
+const lateDays = 7
+
+// late says that a call comes so much later than its rhythm because whoever rings is away.
+func (c Call) late(m moment) bool {
+	return c.On > c.Nominal+lateDays && len(m.partners.away(c.Team, c.Nominal, c.On)) > 0
 }
 
 // move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on
@@ -388,6 +397,6 @@ func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.D
 		now.On, now.DueAt = on, at
 	}
 	if now.On != ahead.On || !now.DueAt.Equal(ahead.DueAt) || now.Try != ahead.Try || now.Team != ahead.Team {
-		c.Move = &now
+		c.Move, c.Late = &now, now.late(m) && !ahead.late(m)
 	}
 }

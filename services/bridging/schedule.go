@@ -19,6 +19,7 @@ const (
 	mostTries     = 3  // of one call: the first, and two more
 	retryDays     = 3  // within so many days of the first
 	longestSearch = 60 // days for one that the person's hours allow
+	mostAway      = 39 // of those, on which a partner that rings is away: three weeks are left (gone_long)
 )
 
 // Window is when the person may be rung: on days of the week, from one local hour until another. A call is over by its

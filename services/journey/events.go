@@ -609,8 +609,11 @@ var heard = map[schemas.Type]hearing{
 		return shown{"on": d.On}
 	}),
 	schemas.CallClaimed: on(func(*JourneyState, schemas.CallClaimedData, int64, time.Time) shown { return nil }),
-	schemas.BridgingReview: on(func(_ *JourneyState, d schemas.BridgingReviewData, _ int64, _ time.Time) shown {
-		return shown{"on": d.On}
+	schemas.BridgingReview: on(func(k *JourneyState, d schemas.BridgingReviewData, at int64, when time.Time) shown {
+		if k.Review.apply(at, when) {
+			k.Review.Plan = d.Plan
+		}
+		return shown{"on": d.On, "late": d.Late}
 	}),
 	schemas.CallReached: on(func(k *JourneyState, d schemas.CallReachedData, at int64, when time.Time) shown {
 		k.addOutcome(d.Call, at, when, Outcome{Reached: true})

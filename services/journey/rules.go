@@ -75,6 +75,7 @@ const (
 	stepUnanswered      = "calls-unanswered"
 	stepWhoRings        = "find-who-rings"
 	stepNumber          = "number-not-theirs"
+	stepLookAtCalls     = "look-at-the-calls"
 	stepAskToStop       = "ask-whether-to-stop"
 	stepDeletion        = "confirm-deletion"
 	stepAskDataContact  = "ask-data-contact" // on the third day, once followup says so
@@ -359,6 +360,13 @@ var rules = []rule{
 	}, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Plan.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprintf("%s/%d", s.Plan.ID, s.Plan.At) }},
+
+	{stepLookAtCalls, func(s situation) bool {
+		return s.mayAsk() && s.Review.At > 0 && s.Review.Plan == s.Plan.ID && s.Plan.State != planEnded &&
+			!s.calls.When.After(s.Review.When)
+	}, navigator,
+		func(s situation) time.Time { return s.nextAsk(s.Review.When, s.Contact.When) },
+		func(s situation) string { return fmt.Sprint(s.Review.At) }},
 
 	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) },
 		navigator,

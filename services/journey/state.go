@@ -47,6 +47,8 @@ type JourneyState struct {
 	// Helps are requests for help, by their id; Outcomes what became of calls, by the call's.
 	Helps    map[string]Help    `json:"helps,omitempty"`
 	Outcomes map[string]Outcome `json:"outcomes,omitempty"`
+	// Review is that a plan of calls is to be looked at with the person.
+	Review Review `json:"review,omitzero"`
 	// Stop is that somebody on the telephone asked for the calls to stop, in the person's place; StopCall on which.
 	Stop     Subscribed `json:"stop,omitzero"`
 	StopCall string     `json:"stopCall,omitempty"`
@@ -267,6 +269,12 @@ type Plan struct {
 	State string `json:"state,omitempty"`
 	// NobodyRings: of those to whom the person said yes nobody may ring at present.
 	NobodyRings bool `json:"nobodyRings,omitempty"`
+}
+
+// Review is that somebody is asked to look at a plan of calls with the person.
+type Review struct {
+	Subscribed
+	Plan string `json:"plan,omitempty"`
 }
 
 // Call is the bridging call that was scheduled last.

@@ -286,6 +286,10 @@ var everyKind = map[string]ending{
 		s.call("c1")
 		s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl", NobodyRings: true})
 	}, func(s *teller) { s.say(schemas.BridgingResumed, schemas.BridgingResumedData{Plan: "pl"}) }, liked},
+	stepLookAtCalls: {func(s *teller) {
+		s.call("c1")
+		s.say(schemas.BridgingReview, schemas.BridgingReviewData{Plan: "pl"})
+	}, func(s *teller) { s.consent(true, schemas.PurposeBridging) }, consented},
 	stepAskToStop: {func(s *teller) {
 		s.call("c1")
 		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: "c1", By: schemas.StoppedByOther, At: s.at})
