@@ -58,8 +58,8 @@ type Config struct {
 	Signer *principal.Signer
 	// SignIn lets people choose who they are, in development; nil elsewhere.
 	SignIn *SignIn
-	// Ways are the identity providers by which staff sign in.
-	Ways []Way
+	// Ways are the identity providers by which staff sign in, as they are now; nil: there are none.
+	Ways func() []Way
 	// Traces are shown to operators; nil where traces are kept elsewhere.
 	Traces Traces
 	// Partners may be named in a yes; none leaves it open to which organisation it was said.

@@ -203,8 +203,11 @@ type signInView struct {
 // showSignIn asks who is there; why somebody is asked again, and what was wrong with the choice, come from the gateway.
 func (s *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	asked := r.URL.Query()
-	page := signInView{Next: asked.Get("next"), Because: becauseWords[asked.Get("because")], Ways: s.config.Ways}
-	for _, way := range s.config.Ways {
+	page := signInView{Next: asked.Get("next"), Because: becauseWords[asked.Get("because")]}
+	if s.config.Ways != nil {
+		page.Ways = s.config.Ways()
+	}
+	for _, way := range page.Ways {
 		if way.ID == asked.Get("by") {
 			page.By = way
 		}

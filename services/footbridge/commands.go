@@ -126,6 +126,9 @@ type commandLine struct {
 		Check struct {
 			signInFlags
 		} `cmd:"" help:"Show whom a set of claims would make somebody, and why, or why nobody; signs nobody in."`
+		Key struct {
+			signInKeyFlags
+		} `cmd:"" help:"Print the public key that a provider is to be given, where this installation signs who it is (private_key_jwt)."`
 	} `cmd:"" name:"sign-in" group:"look" help:"Who staff become by their identity provider's claims."`
 	Ready   struct{} `cmd:"" group:"look" help:"End with 0 when the process that this configuration describes is ready: for a container's health check."`
 	Version struct {
@@ -253,6 +256,7 @@ func actions() map[string]action {
 		"fallback read": {sub(readFallbackList, "read"), "footbridge fallback read " +
 			"footbridge-2026-11-28.csv.age --identity on-call.key"},
 		"doctor":              {doctor, "footbridge doctor --only intake"},
+		"sign-in key":         {printSignInKey, "footbridge sign-in key --file sign-in.yaml --provider cis2"},
 		"sign-in check":       {checkClaims, "footbridge sign-in check --file sign-in.yaml --claims claims.json"},
 		"ready":               {ready, "footbridge ready --ops-addr 127.0.0.1:9090"},
 		"version":             {version, "footbridge version --json"},

@@ -21,6 +21,7 @@ type composed struct {
 	Command     []string
 	Environment map[string]string
 	Secrets     []string
+	Volumes     []string
 	Networks    []string
 	Healthcheck map[string]any
 	DependsOn   map[string]map[string]string `yaml:"depends_on"`
@@ -113,6 +114,17 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 	asks := file.Services["collector-health"].Healthcheck["test"]
 	if !strings.Contains(fmt.Sprint(asks), "//collector:") {
 		t.Errorf("nobody asks the collector whether it runs: %v", asks)
+	}
+	for _, name := range []string{schemas.Gateway, schemas.Console} {
+		s := file.Services[name]
+		if s.Environment[prefix+"SIGN_IN_FILE"] != "${FOOTBRIDGE_SIGN_IN_FILE:-}" ||
+			!slices.Contains(s.Volumes, "./sign-in:/etc/footbridge/sign-in:ro") {
+			t.Errorf("%s is not given the sign-in file: %v", name, s.Volumes)
+		}
+		const secrets = "./sign-in-secrets:/etc/footbridge/sign-in-secrets:ro"
+		if slices.Contains(s.Volumes, secrets) != (name == schemas.Gateway) {
+			t.Errorf("%s and what is secret of signing in: %v", name, s.Volumes)
+		}
 	}
 	for _, needed := range []string{"SMTP_URL", "MAIL_FROM", "PAGE_SECRET", "URL", "ORGANISATION", "NAVIGATOR"} {
 		if _, there := file.Services[schemas.Bridging].Environment[prefix+needed]; !there {

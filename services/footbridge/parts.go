@@ -454,10 +454,12 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 	if cfg.Partners, err = p.partnerNames(); err != nil {
 		return err
 	}
-	if cfg.Ways, err = p.cfg.ways(); err != nil {
+	ways, err := p.cfg.ways()
+	if err != nil {
 		return err
 	}
-	if p.cfg.development && len(cfg.Ways) == 0 {
+	cfg.Ways = ways.now
+	if p.cfg.development && len(ways.now()) == 0 {
 		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(cfg.Partners...)}
 	}
 	if p.spans != nil {
@@ -577,7 +579,7 @@ func (p *process) workers(pool *pgxpool.Pool, backends map[string]http.Handler,
 
 // signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.
 func (p *process) signIn() (func(string) (principal.Principal, bool), error) {
-	if ways, err := p.cfg.ways(); !p.cfg.development || len(ways) > 0 || err != nil {
+	if ways, err := p.cfg.ways(); err != nil || !p.cfg.development || len(ways.now()) > 0 {
 		return nil, err
 	}
 	partners, err := p.partnerNames()

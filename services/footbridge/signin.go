@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"footbridge/libs/httpx"
@@ -61,16 +62,39 @@ func (c *Config) signInSecrets() map[string]string {
 	return secrets
 }
 
-// ways are the providers as the console's sign-in page names them.
-func (c *Config) ways() (ways []console.Way, err error) {
+// signInWays are the providers as the console's sign-in page names them. The file is read whenever somebody looks at
+// that page; while it is wrong, those of before are named, as the gateway takes them.
+type signInWays struct {
+	file string
+	mu   sync.Mutex
+	ways []console.Way
+}
+
+// ways reads them the first time, when a file that is wrong is refused.
+func (c *Config) ways() (*signInWays, error) {
 	m, err := c.mapping()
-	if m == nil || err != nil {
-		return nil, err
+	return &signInWays{file: c.SignIn.File, ways: waysOf(m)}, err
+}
+
+func waysOf(m *signin.Mapping) (ways []console.Way) {
+	if m == nil {
+		return nil
 	}
 	for _, p := range m.Providers {
 		ways = append(ways, console.Way{ID: p.ID, Name: p.Name})
 	}
-	return ways, nil
+	return ways
+}
+
+func (w *signInWays) now() []console.Way {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != "" {
+		if m, err := signin.LoadMapping(w.file); err == nil {
+			w.ways = waysOf(m)
+		}
+	}
+	return w.ways
 }
 
 // checkSignIn says what is wrong with the configuration of signing in, before anything starts. No provider is asked.
@@ -119,7 +143,7 @@ func (c *Config) checkProviders(ctx context.Context) (note string, err error) {
 				"machine: "+
 				"curl %s/.well-known/openid-configuration", p.ID, err, p.Issuer, strings.TrimRight(p.Issuer, "/")))
 		}
-		if c.signInSecrets()[p.ID] == "" {
+		if c.signInSecrets()[p.ID] == "" && p.SecretFile == "" && p.KeyFile == "" {
 			note = p.ID + " is used as a public client: it has no secret"
 		}
 	}
@@ -131,6 +155,39 @@ type signInFlags struct {
 	Claims   string `env:"CLAIMS" placeholder:"FILE" help:"claims as JSON, as an ID token or userinfo has them; - is standard input"`
 	Provider string `env:"PROVIDER" placeholder:"ID" help:"the provider they come from; empty: the one whose issuer they name, or the only one"`
 	JSON     bool   `env:"JSON" help:"print data"`
+}
+
+type signInKeyFlags struct {
+	File     string `env:"FILE" placeholder:"FILE" help:"the sign-in file; empty: FOOTBRIDGE_SIGN_IN_FILE"`
+	Provider string `env:"PROVIDER" placeholder:"ID" help:"the provider that is to be given it; empty: the only one"`
+}
+
+// printSignInKey prints the public half of the key by which this installation signs who it is, as a provider takes it.
+func printSignInKey(_ context.Context, args []string) error {
+	o, err := loadAlone[signInKeyFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	path := orElse(o.Own.File, o.SignIn.File)
+	if path == "" {
+		return service.Usage{Err: errors.New("--file and FOOTBRIDGE_SIGN_IN_FILE are missing: name the sign-in file")}
+	}
+	m, err := signin.LoadMapping(path)
+	if err != nil {
+		return err
+	}
+	p, err := providerOf(m, o.Own.Provider, nil)
+	if err != nil {
+		return err
+	}
+	public, err := m.PublicKey(p)
+	if err == nil && len(public.Keys) == 0 {
+		err = fmt.Errorf("provider %q names no key_file, so that there is no key to give", p.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return printJSON(public)
 }
 
 // checkClaims shows whom a set of claims would make somebody, and why, or why nobody. It signs nobody in.

@@ -73,3 +73,34 @@ func TestAMistakeInHowStaffSignInIsSaidBeforeAnythingStarts(t *testing.T) {
 		t.Errorf("without a file, which is no mistake: %v", err)
 	}
 }
+
+// The sign-in page names the providers of the file as it is now; one that is wrong changes nothing.
+func TestTheSignInPageNamesTheProvidersOfTheFileAsItIsNow(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sign-in.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	provider := func(id string) string {
+		return "  - {id: " + id + ", name: The " + id + ", issuer: 'https://" + id + ".example', client: footbridge}\n"
+	}
+	write("providers:\n" + provider("first"))
+	ways, err := (&Config{SignIn: signInSettings{File: path}}).ways()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ text, names string }{{"providers:\n" + provider("first"), "The first"},
+		{"providers:\n" + provider("first") + provider("second"), "The first, The second"},
+		{"providers: []\n", "The first, The second"}, {"providers:\n" + provider("second"), "The second"}} {
+		write(c.text)
+		var names []string
+		for _, way := range ways.now() {
+			names = append(names, way.Name)
+		}
+		if got := strings.Join(names, ", "); got != c.names {
+			t.Errorf("the page names %s, not %s", got, c.names)
+		}
+	}
+}

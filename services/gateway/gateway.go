@@ -74,6 +74,9 @@ type Config struct {
 	TrustedOrigins []string
 	// Timeout bounds each request; 0 is 30 s.
 	Timeout time.Duration
+	// Watch is how soon a stream ends whose reader may not read it any more, where that was decided elsewhere; 0 is 5
+	// s.
+	Watch time.Duration
 	// Rates bound how many requests a second one caller may send; zero values are DefaultRates.
 	Rates Rates
 	// Shared are addresses of proxies and load balancers of ours: behind them callers are told apart by the last
@@ -184,6 +187,9 @@ func withDefaults(c Config) Config {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
+	}
+	if c.Watch == 0 {
+		c.Watch = 5 * time.Second
 	}
 	for rate, usual := range map[*float64]float64{&c.Rates.Systems: DefaultRates.Systems,
 		&c.Rates.People: DefaultRates.People, &c.Rates.Unknown: DefaultRates.Unknown,

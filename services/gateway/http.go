@@ -76,7 +76,7 @@ func (g *Gateway) passAs(w http.ResponseWriter, r *http.Request, route schemas.R
 	if r.ContentLength > limit {
 		return tooLarge(limit)
 	}
-	ctx, cancel := g.bounded(w, r, route)
+	ctx, cancel := g.bounded(w, r, route, p)
 	defer cancel()
 	out, err := g.outgoing(r.WithContext(ctx), route.Service, p)
 	if err != nil {
@@ -100,15 +100,18 @@ func (g *Gateway) passAs(w http.ResponseWriter, r *http.Request, route schemas.R
 	return nil
 }
 
-// bounded bounds how long a request may take; a stream ends by itself, and outlives the limit of what is written.
-func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request, route schemas.Route) (context.Context,
-	context.CancelFunc) {
+// bounded bounds how long a request may take; a stream ends by itself, or with whose it is, and outlives the limit of
+// what is written.
+func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request, route schemas.Route, p principal.Principal) (
+	context.Context, context.CancelFunc) {
 	if !route.Streams() {
 		return context.WithTimeout(r.Context(), g.config.Timeout)
 	}
 	// where it cannot be lifted the reader comes again sooner
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	return context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(r.Context())
+	go g.watch(ctx, cancel, r, p)
+	return ctx, cancel
 }
 
 // serveOwn is pass for what the gateway answers itself.

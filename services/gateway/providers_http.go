@@ -288,6 +288,7 @@ func (g *Gateway) endedThere(w http.ResponseWriter, r *http.Request) error {
 	if err := storeSignedOut(r.Context(), g.config.Sessions.pool, out, out.At.Add(2*sessionLasts)); err != nil {
 		return cannotSay.problem(err)
 	}
+	g.config.Sessions.ended.ring()
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

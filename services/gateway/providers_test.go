@@ -2,6 +2,10 @@ package gateway
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -9,12 +13,16 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
@@ -52,13 +60,19 @@ func groups(names ...string) map[string]any { return map[string]any{"groups": na
 // newStaff starts both; change may change the mapping.
 func newStaff(t *testing.T, change ...func(*signin.Mapping)) *staff {
 	t.Helper()
+	return newStaffWith(t, nil, change...)
+}
+
+// newStaffWith is newStaff of a client that shows by a key who it is; nil: by a secret.
+func newStaffWith(t *testing.T, key *jose.JSONWebKey, change ...func(*signin.Mapping)) *staff {
+	t.Helper()
 	s := &staff{now: &clock.Shifted{}, down: &atomic.Bool{}, logged: &bytes.Buffer{}}
 	front, op := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
 	s.at = "http://" + front.Listener.Addr().String()
 	issuer := "http://" + op.Listener.Addr().String()
 	var err error
 	s.provider, err = provider.New(provider.Config{Issuer: issuer, Client: "footbridge", Secret: "a secret",
-		Back: s.at + "/sign-in/from/trust", After: s.at + "/sign-in", Ended: s.at + "/sign-in/ended/trust",
+		Key: key, Back: s.at + "/sign-in/from/trust", After: s.at + "/sign-in", Ended: s.at + "/sign-in/ended/trust",
 		HTTP: http.DefaultClient, Users: []provider.User{
 			{ID: "nurse", Name: "A nurse", Claims: groups("liaison", "chess-club")},
 			{ID: "sister", Name: "Another nurse", Claims: groups("liaison")},
@@ -208,6 +222,30 @@ func TestStaffSignInByTheirProviderAndAreWhomTheirGroupsSay(t *testing.T) {
 	if list := caller.get("/sessions"); list.status != http.StatusOK || !strings.Contains(list.body, "Where you are") {
 		t.Errorf("a caller's list of sessions: %d", list.status)
 	}
+}
+
+// A provider that takes no secret, as NHS CIS2 does, is shown who asks by what the client signs: at sign-in and
+// whenever it is asked again.
+func TestStaffSignInAtAProviderThatTakesSignedRequestsAlone(t *testing.T) {
+	t.Parallel()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	ok(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	ok(t, err)
+	file := filepath.Join(t.TempDir(), "key.pem")
+	ok(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	s := newStaffWith(t, &jose.JSONWebKey{Key: &private.PublicKey, KeyID: "ours"}, func(m *signin.Mapping) {
+		p := &m.Providers[0]
+		p.KeyFile, p.KeyID, p.KeyAudience, p.CheckEvery = file, "ours", p.Issuer, time.Minute
+	})
+	v := s.visitor(t)
+	v.comesIn("nurse")
+	v.is(theNurse)
+	s.now.Set(2 * time.Minute)
+	v.is(theNurse)
+	s.provider.Disable("nurse")
+	s.now.Set(4 * time.Minute)
+	v.isNobody()
 }
 
 func TestSomebodyOfSeveralRolesChoosesOneAtSignIn(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
-	"footbridge/schemas"
 	"footbridge/services/gateway/signin"
 )
 
@@ -50,6 +49,7 @@ type Sessions struct {
 	secure bool
 	name   string
 	signIn *signin.SignIn // whose providers vouch for those who came in by one; nil: nobody does
+	ended  bell           // rung when sessions end here
 }
 
 // vouched is how somebody came in whom a provider vouches for; the zero value is anybody else.
@@ -120,6 +120,7 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request) error {
 		if err := endSession(r.Context(), s.pool, hashOf(value), s.clock.Now()); err != nil {
 			return fmt.Errorf("ending a session: %w", err)
 		}
+		s.ended.ring()
 	}
 	http.SetCookie(w, s.cookie("", -1))
 	return nil
@@ -141,6 +142,7 @@ func (s *Sessions) EndAll(ctx context.Context, p principal.Principal) (int64, er
 	if err != nil {
 		return 0, fmt.Errorf("ending sessions: %w", err)
 	}
+	s.ended.ring()
 	return n, nil
 }
 
@@ -157,6 +159,7 @@ func (s *Sessions) EndOne(w http.ResponseWriter, r *http.Request, p principal.Pr
 	if err != nil {
 		return false, false, fmt.Errorf("ending a session: %w", err)
 	}
+	s.ended.ring()
 	if here {
 		http.SetCookie(w, s.cookie("", -1))
 	}
@@ -190,7 +193,7 @@ func (s *Sessions) Source() principal.Source {
 		if value == "" {
 			return principal.Principal{}, principal.ErrNone
 		}
-		return s.read(r.Context(), value, r.URL.Path != schemas.StepNews)
+		return s.read(r.Context(), value, !byItself(r))
 	}
 }
 

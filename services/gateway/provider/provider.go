@@ -43,6 +43,8 @@ type User struct {
 // Config is what a provider needs: its own address, its one client and where that one is.
 type Config struct {
 	Issuer, Client, Secret string
+	// Key is the public key by which the client signs who it is, in the place of a secret.
+	Key *jose.JSONWebKey
 	// Back is where the client has people sent, After where they go once they have signed out, and Ended where the
 	// client takes word that somebody has.
 	Back, After, Ended string
@@ -75,7 +77,8 @@ func New(cfg Config) (*Provider, error) {
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // never fails
 	protocol, err := op.NewProvider(&op.Config{CryptoKey: secret, CodeMethodS256: true, AuthMethodPost: true,
-		GrantTypeRefreshToken: true, DefaultLogoutRedirectURI: cfg.After}, p.storage(), op.StaticIssuer(cfg.Issuer),
+		AuthMethodPrivateKeyJWT: cfg.Key != nil,
+		GrantTypeRefreshToken:   true, DefaultLogoutRedirectURI: cfg.After}, p.storage(), op.StaticIssuer(cfg.Issuer),
 		op.WithAllowInsecure(), op.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, fmt.Errorf("making an identity provider: %w", err)

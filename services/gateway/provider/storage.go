@@ -199,9 +199,12 @@ func (s storage) GetPrivateClaimsFromScopes(context.Context, string, string, []s
 	return nil, nil
 }
 
-// GetKeyByIDAndClientID is for clients that sign, which the one here does not.
-func (s storage) GetKeyByIDAndClientID(context.Context, string, string) (*jose.JSONWebKey, error) {
-	return nil, errNothing
+// GetKeyByIDAndClientID is the key of a client that signs.
+func (s storage) GetKeyByIDAndClientID(_ context.Context, id, client string) (*jose.JSONWebKey, error) {
+	if s.cfg.Key == nil || id != s.cfg.Key.KeyID || client != s.cfg.Client {
+		return nil, errNothing
+	}
+	return s.cfg.Key, nil
 }
 
 // ValidateJWTProfileScopes is for a grant that is not offered.
@@ -221,7 +224,12 @@ func (c client) GetID() string                       { return c.cfg.Client }
 func (c client) RedirectURIs() []string              { return []string{c.cfg.Back} }
 func (c client) PostLogoutRedirectURIs() []string    { return []string{c.cfg.After} }
 func (c client) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
-func (c client) AuthMethod() oidc.AuthMethod         { return oidc.AuthMethodBasic }
+func (c client) AuthMethod() oidc.AuthMethod {
+	if c.cfg.Key != nil {
+		return oidc.AuthMethodPrivateKeyJWT
+	}
+	return oidc.AuthMethodBasic
+}
 func (c client) ResponseTypes() []oidc.ResponseType {
 	return []oidc.ResponseType{oidc.ResponseTypeCode}
 }

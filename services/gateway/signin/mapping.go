@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,6 +29,8 @@ type Mapping struct {
 	Disabled []string `yaml:"disabled"`
 	// Ask says in words whom somebody asks who can sign in there and is nobody here.
 	Ask string `yaml:"ask"`
+
+	folder string // where the file stands, from which it names others
 }
 
 // Provider is one identity provider, as it is configured.
@@ -38,6 +41,15 @@ type Provider struct {
 	Name   string `yaml:"name"`
 	Issuer string `yaml:"issuer"`
 	Client string `yaml:"client"`
+	// SecretFile holds the client's secret; from the mapping file's folder. Empty: the secret is a setting, or there is
+	// none.
+	SecretFile string `yaml:"secret_file"`
+	// KeyFile holds a private key, PEM of PKCS 8, by which the client signs who it is (private_key_jwt).
+	KeyFile string `yaml:"key_file"`
+	// KeyID is what the provider calls that key; empty: its thumbprint (RFC 7638).
+	KeyID string `yaml:"key_id"`
+	// KeyAudience is for whom what it signs is; empty: the token endpoint.
+	KeyAudience string `yaml:"key_audience"`
 	// Scopes are asked for; openid always is.
 	Scopes []string `yaml:"scopes"`
 	// ACR are the levels of assurance that are asked for, and one of which must come back; empty: any.
@@ -101,6 +113,7 @@ func LoadMapping(path string) (*Mapping, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the sign-in file %q: %w", path, err)
 	}
+	m.folder = filepath.Dir(path)
 	return m, nil
 }
 
@@ -163,6 +176,10 @@ func (p *Provider) check() error {
 		return errors.New("issuer is to begin with https://, so that nobody between can say who signs in")
 	case p.Client == "":
 		return errors.New("client is to be what the provider calls this installation (client_id)")
+	case p.KeyFile != "" && p.SecretFile != "":
+		return errors.New("key_file and secret_file: give one of them")
+	case p.KeyFile == "" && p.KeyID+p.KeyAudience != "":
+		return errors.New("key_id and key_audience are of a key: name it as key_file")
 	case p.MaxAge < 0 || p.CheckEvery < 0:
 		return errors.New("max_age and check_every are to be durations such as 12h and 5m")
 	}
@@ -397,7 +414,8 @@ func (r Rule) reads() map[string]bool {
 // again when the file changes. Of a list of objects only what rules ask for is kept.
 func (m *Mapping) Kept(provider Provider, claims map[string]any) map[string]any {
 	kept := map[string]any{provider.Subject: claims[provider.Subject]}
-	for _, mark := range []string{"_claim_names", "hasgroups"} { // that something was left out is to be known too
+	// that something was left out is to be known too
+	for _, mark := range []string{"_claim_names", "hasgroups", fromUserInfo} {
 		if value, there := claims[mark]; there {
 			kept[mark] = value
 		}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,7 +96,9 @@ func (s *SignIn) Return(ctx context.Context, provider, secret string, answer url
 		return Person{}, fmt.Errorf("%w: it answered with an error", ErrRefused)
 	}
 	since := s.clock.Now()
-	ctx = oidc.ClientContext(ctx, s.cfg.Client)
+	if ctx, err = s.asClient(ctx, p, d); err != nil {
+		return Person{}, err
+	}
 	token, err := s.oauth(p, d).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(derive(secret, "verifier")))
 	if err != nil {
 		return Person{}, exchangeFailed(err)
@@ -221,23 +224,34 @@ func (s *SignIn) amiss(p Provider, id *oidc.IDToken, claims map[string]any, nonc
 // complete adds the claims of userinfo that the ID token has not; it must be about the same person.
 func (s *SignIn) complete(ctx context.Context, d *described, token *oauth2.Token, subject string,
 	claims map[string]any) error {
-	info, err := d.provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	more, err := s.userInfo(ctx, d, token)
 	if err != nil {
-		return fmt.Errorf("%w: asking its userinfo endpoint", ErrDown)
+		return err
 	}
-	if info.Subject != subject {
+	if more["sub"] != subject {
 		return fmt.Errorf("%w: userinfo is about another", ErrRefused)
-	}
-	more := map[string]any{}
-	if err := info.Claims(&more); err != nil {
-		return fmt.Errorf("%w: userinfo is not read", ErrRefused)
 	}
 	for name, value := range more {
 		if _, there := claims[name]; !there {
 			claims[name] = value
 		}
 	}
+	claims[fromUserInfo] = namesOf(more)
 	return nil
+}
+
+// userInfo is what the userinfo endpoint says of whom a token is of; its sub is text.
+func (s *SignIn) userInfo(ctx context.Context, d *described, token *oauth2.Token) (map[string]any, error) {
+	info, err := d.provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err != nil {
+		return nil, fmt.Errorf("%w: asking its userinfo endpoint", ErrDown)
+	}
+	more := map[string]any{}
+	if err := info.Claims(&more); err != nil {
+		return nil, fmt.Errorf("%w: userinfo is not read", ErrRefused)
+	}
+	more["sub"] = info.Subject
+	return more, nil
 }
 
 // CheckEvery is how often the provider is asked whether somebody still may.
@@ -260,7 +274,9 @@ func (s *SignIn) Renew(ctx context.Context, was Person) (Person, error) {
 	if err != nil {
 		return was, err
 	}
-	ctx = oidc.ClientContext(ctx, s.cfg.Client)
+	if ctx, err = s.asClient(ctx, p, d); err != nil {
+		return was, err
+	}
 	token, err := s.oauth(p, d).TokenSource(ctx, &oauth2.Token{RefreshToken: was.Renew}).Token()
 	if err != nil {
 		return was, exchangeFailed(err)
@@ -269,11 +285,8 @@ func (s *SignIn) Renew(ctx context.Context, was Person) (Person, error) {
 	if token.RefreshToken != "" {
 		is.Renew = token.RefreshToken
 	}
-	if raw, _ := token.Extra("id_token").(string); raw == "" {
-		return is, nil // it still vouches, and says nothing new
-	}
-	claims, err := s.verify(ctx, p, d, token, "")
-	if err != nil {
+	claims, err := s.renewed(ctx, p, d, token, was)
+	if err != nil || claims == nil {
 		return is, err
 	}
 	sub, _ := claims["sub"].(string)
@@ -285,6 +298,42 @@ func (s *SignIn) Renew(ctx context.Context, was Person) (Person, error) {
 	}
 	is.Claims = s.Mapping().Kept(p, claims)
 	return is, nil
+}
+
+// renewed are the claims of somebody for whom a provider still vouches: those of its new ID token, which it need not
+// send (OpenID Connect Core 12.2), or those of before with userinfo's of now, where that is asked. nil: it says nothing
+// new.
+func (s *SignIn) renewed(ctx context.Context, p Provider, d *described, token *oauth2.Token, was Person) (
+	map[string]any, error) {
+	if raw, _ := token.Extra("id_token").(string); raw != "" {
+		return s.verify(ctx, p, d, token, "")
+	}
+	if !p.UserInfo {
+		return nil, nil
+	}
+	more, err := s.userInfo(ctx, d, token)
+	if err != nil {
+		return nil, err
+	}
+	claims := map[string]any{}
+	maps.Copy(claims, was.Claims)
+	for _, name := range textsOf(claims[fromUserInfo]) { // one that is not said any more is not had any more
+		delete(claims, name)
+	}
+	maps.Copy(claims, more)
+	claims[fromUserInfo] = namesOf(more)
+	return claims, nil
+}
+
+// fromUserInfo is a claim of ours: the names of those that userinfo said.
+const fromUserInfo = "_said_by_userinfo"
+
+// namesOf are the names of claims, in order, as they are read back from a row.
+func namesOf(claims map[string]any) (names []any) {
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		names = append(names, name)
+	}
+	return names
 }
 
 // SignedOut is a provider's word that somebody has signed out there.

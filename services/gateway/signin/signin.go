@@ -21,6 +21,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -67,11 +68,12 @@ type Config struct {
 	File string
 	// Mapping is used where there is no file.
 	Mapping *Mapping
-	// Secrets are the clients' secrets by provider; a public client has none.
+	// Secrets are the clients' secrets by provider, for those that name no file of theirs; a public client has none.
 	Secrets map[string]string
 	// URL is where people find this system: the provider sends them back there.
 	URL string
 	// Client reaches the providers, which the operator has named. It follows no redirects, and bounds what it reads.
+	// Its Transport must be given where a provider is shown who asks by a key.
 	Client *http.Client
 	Clock  clock.Clock // the machine's is taken of it: tokens are of the real time
 	Log    *slog.Logger
@@ -104,6 +106,7 @@ type extra struct {
 	SaysIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 	Challenges []string `json:"code_challenge_methods_supported"`
 	Methods    []string `json:"token_endpoint_auth_methods_supported"`
+	Signs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 }
 
 // New reads the mapping. No provider need be there.
@@ -123,6 +126,9 @@ func New(cfg Config) (*SignIn, error) {
 			return nil, err
 		}
 	} else if err := m.Check(); err != nil {
+		return nil, fmt.Errorf("preparing sign-in: %w", err)
+	}
+	if err := m.CheckFiles(); err != nil {
 		return nil, fmt.Errorf("preparing sign-in: %w", err)
 	}
 	s.mapping.Store(m)
@@ -179,6 +185,10 @@ func (s *SignIn) content() string {
 // reread takes in a file that was changed; where it is wrong, the mapping stays as it was, and it is tried again.
 func (s *SignIn) reread(content *string, text string) (amiss string) {
 	m, err := ReadMapping([]byte(text))
+	if err == nil {
+		m.folder = filepath.Dir(s.cfg.File)
+		err = m.CheckFiles()
+	}
 	if err != nil {
 		s.cfg.Log.Warn("the sign-in file was changed and is wrong; it stays as it was", schemas.AttrError, err)
 		return "the sign-in file was changed and is wrong, and is used as it was; footbridge sign-in check says what"
@@ -298,11 +308,12 @@ func (s *SignIn) read(ctx context.Context, p Provider) (*described, error) {
 func (s *SignIn) oauth(p Provider, d *described) *oauth2.Config {
 	at := d.provider.Endpoint()
 	at.AuthStyle = oauth2.AuthStyleInHeader
-	if s.cfg.Secrets[p.ID] == "" || len(d.extra.Methods) > 0 &&
+	secret := s.secret(p)
+	if secret == "" || len(d.extra.Methods) > 0 &&
 		!slices.Contains(d.extra.Methods, "client_secret_basic") {
 		at.AuthStyle = oauth2.AuthStyleInParams
 	}
-	return &oauth2.Config{ClientID: p.Client, ClientSecret: s.cfg.Secrets[p.ID], Endpoint: at, RedirectURL: s.back(p),
+	return &oauth2.Config{ClientID: p.Client, ClientSecret: secret, Endpoint: at, RedirectURL: s.back(p),
 		Scopes: p.Scopes}
 }
 
