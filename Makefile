@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= $(or $(N),300)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate pictures browser frontend postgres
+.PHONY: traces-million help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate pictures browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ fault: postgres ## kill, pause, delete and roll back, N times (300), in the orde
 
 model: ## the exchange of events as a model, searched exhaustively by spin (apt-get install spin gcc)
 	@./tests/model/check.sh
+
+traces-million: ## a search by time and service reads little with a million spans kept (TRACES_SPANS)
+	@TRACES_SPANS=$${TRACES_SPANS:-1000000} go test -count=1 -timeout 30m -run ASearchReadsLittle -v footbridge/services/traces
 
 bench: build ## the goals and the pipeline, as ratios to the limits measured in the same run (BENCH="--markdown docs/performance.md" writes them there)
 	@go run footbridge/tests/load/cmd/bench $(BENCH)

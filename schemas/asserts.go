@@ -39,7 +39,7 @@ func MayForward(holder string) bool { return holder == Console }
 
 func isService(name string) bool {
 	switch name {
-	case Intake, Threshold, Followup, Bridging, Journey, Delivery, Gateway, Console:
+	case Intake, Threshold, Followup, Bridging, Journey, Delivery, Gateway, Console, Traces:
 		return true
 	}
 	return false

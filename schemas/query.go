@@ -156,4 +156,13 @@ var queries = map[string][]Parameter{
 	"GET /api/stream":                      {after},
 	"GET /api/told":                        list(50, 500),
 	"GET /api/subscriptions/{id}/attempts": list(50, 500),
+	"GET /api/traces": list(50, 500,
+		typed("from", ParameterTime, "What began at a time or after; left out, 24 hours before to."),
+		typed("to", ParameterTime, "What began before a time; left out, now."),
+		text("service", "What one service did."),
+		text("work", "One kind of work."),
+		Parameter{Name: "least", Meaning: "What took at least so many milliseconds.", Type: ParameterNumber,
+			Kind: Kind{Number: true, Max: 24 * 3600 * 1000}},
+		flagParameter("failed", "what failed alone."),
+		text("journey", "What was done for one journey.")),
 }

@@ -34,6 +34,7 @@ const (
 	AboutRequest  Thing = "request" // as a FHIR ServiceRequest
 	AboutSession  Thing = "session"
 	AboutEndpoint Thing = "subscription"
+	AboutTrace    Thing = "trace"
 	AboutHelp     Thing = "request for help"
 	AboutCall     Thing = "call"
 	AboutOffer    Thing = "offer"
@@ -51,7 +52,7 @@ func (r Route) Thing() Thing {
 	for part, thing := range map[string]Thing{"/journeys/{id}": AboutJourney, "/people/{ref}": AboutPerson,
 		"/steps/{id}": AboutStep, "/messages/{id}": AboutMessage,
 		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest,
-		"/sessions/{id}": AboutSession, "/subscriptions/{id}": AboutEndpoint,
+		"/sessions/{id}": AboutSession, "/subscriptions/{id}": AboutEndpoint, "/traces/{id}": AboutTrace,
 		"/help/{id}": AboutHelp, "/calls/{id}": AboutCall, "/offers/{id}": AboutOffer, "/partners/{id}": AboutPartner,
 		"/organisations/{id}": AboutOrganisation} {
 		if strings.Contains(r.Pattern, part) {

@@ -16,6 +16,8 @@ const (
 	Console   = "console"
 	// Delivery brings to partners what they may know, by every way out.
 	Delivery = "delivery"
+	// Traces keeps what the others did, for operators.
+	Traces = "traces"
 
 	// Outside stands for the systems of others: who says what comes in over POST /events. It is no service.
 	Outside = "outside"

@@ -11,7 +11,7 @@ import (
 
 var services = []string{
 	schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
-	schemas.Console, schemas.Delivery,
+	schemas.Console, schemas.Delivery, schemas.Traces,
 }
 
 func TestEveryEntryIsWhole(t *testing.T) {

@@ -406,7 +406,8 @@ var routes = []Route{
 			"offer's code and a time, nothing else. It is read for 90 days at most; the token opens nothing else, and " +
 			"a revoked and an unknown one are answered alike."},
 	{"GET", "/api/partners", Followup, []Role{Navigator}, false,
-		"Lists the organisations that may be asked for follow-up sessions, and with which of them there is an agreement."},
+		"Lists the organisations that may be asked for follow-up sessions, and with which of them there is an " +
+			"agreement."},
 	{"GET", "/api/partners/{id}", Followup, []Role{SendingTeam, Navigator, Partner, Operator}, false,
 		"Shows a partner: its agreement, places, hours, holidays and pause. A partner sees itself alone."},
 	{"PUT", "/api/partners/{id}/capacity", Followup, answering, false,
@@ -490,6 +491,14 @@ var routes = []Route{
 			"(since), or after a cursor (after)."},
 	{"POST", "/api/subscriptions/{id}/test", Delivery, []Role{Partner, System}, false,
 		"Sends a test to an endpoint, about nobody."},
+
+	{"GET", "/api/traces", Traces, []Role{Operator}, false,
+		"Searches what was done, the latest first, with how long it took: by time, service, kind of work, duration, " +
+			"failure and journey. Left out, the last 24 hours."},
+	{"GET", "/api/traces/{id}", Traces, []Role{Operator}, false,
+		"Shows the pieces of work of one trace."},
+	{"GET", "/api/journeys/{id}/trace", Traces, []Role{Operator}, false,
+		"Shows the pieces of work that were done for one journey, over weeks."},
 
 	{"GET", "/api/sessions", Gateway, everyone, false,
 		"Lists the caller's own sessions that still hold: since when, when last used, until when, on what, and which " +

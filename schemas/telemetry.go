@@ -39,6 +39,11 @@ const (
 	AttrFaults      = "footbridge.faults"       // how many faults a sender's data had
 	AttrDuration    = "footbridge.duration"     // seconds
 	AttrCount       = "footbridge.count"
+	// Where the time of a batch went, in milliseconds: its oldest event waited in the queue; the first round trip, with
+	// the locks; the last, with the commit.
+	AttrWaitedQueue  = "footbridge.waited.queue"
+	AttrWaitedLock   = "footbridge.waited.lock"
+	AttrWaitedCommit = "footbridge.waited.commit"
 
 	AttrError     = "error" // an error's text: wrapped with ids, never with what somebody wrote
 	AttrErrorType = "error.type"
@@ -80,7 +85,8 @@ var AllowedAttributes = []string{
 	AttrService, AttrJourney, AttrEventID, AttrEventType, AttrConsumer, AttrBatchSize, AttrBatchFresh, AttrEmitted,
 	AttrWriter, AttrDue, AttrTaken, AttrLag, AttrAttempt, AttrReason, AttrOutcome, AttrSender, AttrControlID,
 	AttrMessage, AttrMessageKind, AttrAckCode, AttrStepKind, AttrStream, AttrSequence, AttrMigration, AttrAddress,
-	AttrProvider, AttrRequest, AttrRunbook, AttrRole, AttrFaults, AttrDuration, AttrCount,
+	AttrProvider, AttrRequest, AttrRunbook, AttrRole, AttrFaults, AttrDuration, AttrCount, AttrWaitedQueue,
+	AttrWaitedLock, AttrWaitedCommit,
 	AttrError, AttrErrorType, AttrTraceID, AttrSpanID,
 	AttrMessagingSystem, AttrMessagingDestination, AttrMessagingOperation, AttrMessagingOperationType,
 	AttrMessagingMessageID, AttrMessagingBatchCount, AttrMessagingConsumerGroup,
@@ -94,7 +100,7 @@ var AllowedAttributes = []string{
 // unbounded and a trace of a person.
 var metricNever = []string{
 	AttrJourney, AttrEventID, AttrControlID, AttrMessage, AttrMessagingMessageID, AttrSequence, AttrTraceID,
-	AttrSpanID, AttrError, AttrRequest,
+	AttrSpanID, AttrError, AttrRequest, AttrWaitedQueue, AttrWaitedLock, AttrWaitedCommit,
 }
 
 // AllowedOnMetrics says whether a metric may carry the attribute.

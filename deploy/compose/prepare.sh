@@ -26,7 +26,7 @@ chmod 755 sign-in # it holds no secret
 if [ -n "$sign_in" ] && [ ! -e sign-in/sign-in.yaml ]; then install -m 644 "$sign_in" sign-in/sign-in.yaml; fi
 if [ ! -e .env ]; then
   {
-    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY DELIVERY GATEWAY SENTINEL; do
+    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY DELIVERY GATEWAY TRACES SENTINEL; do
       printf 'DB_%s=%s\n' "$name" "$(od -An -vtx1 -N16 /dev/urandom | tr -d ' \n')"
     done
     printf 'FOOTBRIDGE_URL=\nFOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'

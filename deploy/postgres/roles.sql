@@ -33,7 +33,7 @@ declare
 	waits constant text[][] := array[['statement_timeout', '2min'], ['lock_timeout', '30s'], ['idle_in_transaction_session_timeout', '1min']];
 	wait text[];
 	-- On a server shared with others, shorten the list to the services that live there.
-	services constant text[] := array['intake', 'threshold', 'followup', 'bridging', 'journey', 'delivery', 'gateway', 'console'];
+	services constant text[] := array['intake', 'threshold', 'followup', 'bridging', 'journey', 'delivery', 'gateway', 'console', 'traces'];
 begin
 	foreach role in array array['footbridge_sentinel'] || (select array_agg('footbridge_' || s) from unnest(services) as s) loop
 		if not exists (select from pg_roles where rolname = role) then
@@ -66,6 +66,10 @@ begin
 		execute format('grant usage on schema %I to footbridge_sentinel', service);
 		execute format('grant connect on database %I to %I', current_database(), role);
 	end loop;
+	-- What traces keeps may lose its last second in a crash; nothing is decided by it, and no other login may.
+	if 'traces' = any (services) then
+		alter role footbridge_traces set synchronous_commit = off;
+	end if;
 
 	execute format('grant connect on database %I to footbridge_sentinel', current_database());
 

@@ -472,12 +472,14 @@ func (f *Flow) apply(arrivals []delivery) error {
 	defer cancel()
 	ctx, span := f.startBatch(ctx, "apply", events)
 	defer span.End()
-	applied := 0
+	applied, began := 0, time.Now()
+	var locked, decided time.Time
 	err := f.Do(ctx, func(tx *Tx) error {
 		fresh, err := f.decide(tx, events)
-		applied = len(fresh)
+		applied, locked, decided = len(fresh), tx.locked, time.Now()
 		return err
 	})
+	f.showWaits(span, events, began, locked, decided)
 	f.countApplied(ctx, span, applied, err)
 	return err
 }
@@ -492,6 +494,7 @@ func (f *Flow) decide(tx *Tx, events []Event) (taken []Event, err error) {
 	if err := tx.Flush(); err != nil {
 		return nil, err
 	}
+	tx.locked = time.Now()
 	Failpoint("flow.applying")
 	taken = events
 	// done again, they are all asked for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,14 +18,18 @@ import (
 
 // Attribute keys on spans and metrics. They carry ids and counts only; the closed list is in schemas.
 const (
-	keyJourney    = attribute.Key("footbridge.journey")
-	keyEventType  = attribute.Key("footbridge.event.type")
-	keyBatchSize  = attribute.Key("messaging.batch.message_count")
-	keyApplied    = attribute.Key("footbridge.applied")
-	maxLinks      = 64
-	traceParent   = "traceparent"
-	traceState    = "tracestate"
-	spanNameBatch = "flow "
+	keyJourney   = attribute.Key("footbridge.journey")
+	keyEventType = attribute.Key("footbridge.event.type")
+	keyBatchSize = attribute.Key("messaging.batch.message_count")
+	keyApplied   = attribute.Key("footbridge.applied")
+	maxLinks     = 64
+	traceParent  = "traceparent"
+	traceState   = "tracestate"
+	// how long the oldest event of a batch had waited when the batch began, and how long the batch took to have what it
+	// is about locked and read, and to write and commit: milliseconds
+	keyWaitedQueue  = attribute.Key("footbridge.waited.queue")
+	keyWaitedLock   = attribute.Key("footbridge.waited.lock")
+	keyWaitedCommit = attribute.Key("footbridge.waited.commit")
 )
 
 // keyRunbook names, on a log line, the page in docs/runbooks that says what to do about it.
@@ -196,6 +201,25 @@ func (f *Flow) countApplied(ctx context.Context, span trace.Span, applied int, e
 	f.metrics.applied.Add(ctx, int64(applied))
 }
 
+// showWaits says on a span where the time of a batch went. Nothing is said of what was not come to.
+func (f *Flow) showWaits(span trace.Span, events []Event, began, locked, decided time.Time) {
+	if !span.IsRecording() {
+		return
+	}
+	oldest := events[0].Time
+	for _, e := range events {
+		if e.Time.Before(oldest) {
+			oldest = e.Time
+		}
+	}
+	now := time.Now()
+	span.SetAttributes(keyWaitedQueue.Int64(max(0, f.cfg.Clock.Now().Sub(oldest)-now.Sub(began)).Milliseconds()))
+	if !locked.IsZero() {
+		span.SetAttributes(keyWaitedLock.Int64(locked.Sub(began).Milliseconds()),
+			keyWaitedCommit.Int64(now.Sub(decided).Milliseconds()))
+	}
+}
+
 // traceContext is the W3C trace context as the events of a transaction carry it.
 type traceContext struct{ parent, state string }
 
@@ -224,7 +248,7 @@ func (f *Flow) startBatch(ctx context.Context, what string, events []Event) (con
 		parent := spanContextOf(events[0])
 		options = append(options, trace.WithAttributes(keyJourney.String(events[0].Subject),
 			keyEventType.String(events[0].Type)))
-		return f.cfg.Tracer.Start(trace.ContextWithRemoteSpanContext(ctx, parent), spanNameBatch+what, options...)
+		return f.cfg.Tracer.Start(trace.ContextWithRemoteSpanContext(ctx, parent), workOf(what, events), options...)
 	}
 	var links []trace.Link
 	for _, e := range events[:min(len(events), maxLinks)] {
@@ -233,5 +257,26 @@ func (f *Flow) startBatch(ctx context.Context, what string, events []Event) (con
 				Attributes: []attribute.KeyValue{keyJourney.String(e.Subject), keyEventType.String(e.Type)}})
 		}
 	}
-	return f.cfg.Tracer.Start(ctx, spanNameBatch+what, append(options, trace.WithLinks(links...))...)
+	return f.cfg.Tracer.Start(ctx, workOf(what, events), append(options, trace.WithLinks(links...))...)
 }
+
+// workOf names the work of a batch, as a span's name: "apply offer.raised", or "apply events of several types". A type
+// is one of a closed list.
+func workOf(what string, events []Event) string {
+	if len(events) == 0 {
+		return what
+	}
+	for _, e := range events {
+		if e.Type != events[0].Type {
+			return what + " events of several types"
+		}
+	}
+	name := strings.TrimPrefix(events[0].Type, typePrefix)
+	if major := strings.LastIndex(name, ".v"); major > 0 {
+		name = name[:major]
+	}
+	return what + " " + name
+}
+
+// typePrefix begins the type of every event of ours.
+const typePrefix = "care.footbridge."

@@ -37,6 +37,7 @@ type Emission struct {
 // Tx is one transaction with everything that leaves by it. Statements are queued and sent together: the fewer
 // flushes, the fewer round trips. A Tx belongs to one goroutine.
 type Tx struct {
+	locked time.Time // when what a batch is about was locked and read
 	// Now is the time of the decision, by the system's clock, the same for the whole transaction. SQL never asks
 	// for the time; pass Now.
 	Now time.Time

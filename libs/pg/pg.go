@@ -46,7 +46,8 @@ type OpenConfig struct {
 	Tracer pgx.QueryTracer
 	// Wait is for how long to try again when the server cannot be reached at all (0: fail at once).
 	Wait time.Duration
-	// AllowUnsafeCommit accepts a server that acknowledges commits before they are on disk. Measurements only.
+	// AllowUnsafeCommit accepts a login whose commits are acknowledged before they are on disk: for a Hasty service,
+	// and for measurements.
 	AllowUnsafeCommit bool
 }
 

@@ -29,6 +29,9 @@ type Service struct {
 	Name string
 	// Migrations bring the schema to what the service needs, in this order.
 	Migrations []MigrationSet
+	// Hasty says that its login commits without waiting for the disk: a crash of the server loses what was committed in
+	// the last second. For what nothing is decided by.
+	Hasty bool
 }
 
 // Role returns the login role of a service. It owns nothing.
@@ -130,6 +133,11 @@ func setupAll(ctx context.Context, tx pgx.Tx, cfg SetupConfig) error {
 			return fmt.Errorf("service %q: %w", service, err)
 		}
 	}
+	for _, service := range cfg.Services {
+		if err := ensureHaste(ctx, tx, service); err != nil {
+			return fmt.Errorf("service %q: %w", service.Name, err)
+		}
+	}
 	return closeDatabase(ctx, tx)
 }
 
@@ -218,6 +226,16 @@ func ensureTimeouts(ctx context.Context, tx pgx.Tx, role string) error {
 		}
 	}
 	return nil
+}
+
+// ensureHaste has the login of a hasty service, and no other, commit without waiting for the disk.
+func ensureHaste(ctx context.Context, tx pgx.Tx, service Service) error {
+	if !service.Hasty {
+		return nil
+	}
+	return execIf(ctx, tx, `alter role `+quote(Role(service.Name))+` set synchronous_commit = off`,
+		`select not exists (select from pg_roles where rolname = $1 and 'synchronous_commit=off' = any (rolconfig))`,
+		Role(service.Name))
 }
 
 func ensureService(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig) error {

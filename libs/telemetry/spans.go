@@ -2,70 +2,57 @@ package telemetry
 
 import (
 	"cmp"
-	"context"
-	"encoding/hex"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // Span is one piece of work as it is shown: where, what, when, how long, and what it came from.
 type Span struct {
-	TraceID    string            `json:"trace_id"`
-	SpanID     string            `json:"span_id"`
-	ParentID   string            `json:"parent_id,omitempty"`
-	Service    string            `json:"service"`
-	Name       string            `json:"name"`
-	Kind       string            `json:"kind"`
-	Start      time.Time         `json:"start"`
-	Duration   time.Duration     `json:"duration_ns"`
-	Failed     bool              `json:"failed,omitempty"`
+	// TraceID is the trace's, in hexadecimal.
+	TraceID string `json:"trace_id"`
+	// SpanID is its own within the trace.
+	SpanID string `json:"span_id"`
+	// ParentID is the span that it is part of.
+	ParentID string `json:"parent_id,omitempty"`
+	// Service did it.
+	Service string `json:"service"`
+	// Name is the kind of work.
+	Name string `json:"name"`
+	// Kind is internal, server, client, producer or consumer.
+	Kind string `json:"kind"`
+	// Start is when it began.
+	Start time.Time `json:"start"`
+	// Duration is how long it took, in nanoseconds.
+	Duration time.Duration `json:"duration_ns"`
+	// Failed says that it failed.
+	Failed bool `json:"failed,omitempty"`
+	// Attributes are codes, ids and counts by name.
 	Attributes map[string]string `json:"attributes,omitempty"`
-	Links      []SpanLink        `json:"links,omitempty"`
+	// Links are what led to it.
+	Links []SpanLink `json:"links,omitempty"`
 }
 
 // SpanLink points to a span, usually of another trace, that led to this one.
 type SpanLink struct {
-	TraceID    string            `json:"trace_id"`
-	SpanID     string            `json:"span_id"`
+	// TraceID is the trace that it points to, in hexadecimal.
+	TraceID string `json:"trace_id"`
+	// SpanID is the span of that trace.
+	SpanID string `json:"span_id"`
+	// Attributes say for what, such as which journey.
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
-// StoreConfig bounds a SpanStore.
-type StoreConfig struct {
-	// LinkKey is the attribute, of spans or of their links, by whose value traces belong together over weeks.
-	LinkKey string
-	// Most is how many spans and links are kept, counted together (200,000); MaxAge for how long (24 hours).
-	Most   int
-	MaxAge time.Duration
-	// Allowed is the allow-list for spans that other processes send in, beside LinkKey and StandardAttributes.
-	Allowed []string
-	// Now is time.Now unless a test says otherwise.
-	Now func() time.Time
-}
-
-// SpanStore keeps the latest spans in memory, for a machine without a collector. It forgets the oldest first, and
-// all with the process.
-type SpanStore struct {
+// assembly puts spans together that came in parts: by trace, and by the values of the link key that they name.
+type assembly struct {
 	key     attribute.Key
-	most    int
-	maxAge  time.Duration
-	now     func() time.Time
 	allowed *allowed
-
-	mu      sync.Mutex
-	queue   []*record // by arrival; the first live one is at head
-	head    int
-	weight  int
+	all     []*record
 	byTrace map[trace.TraceID]*traceSpans
 	byValue map[string]map[trace.TraceID]struct{}
-	names   map[string]string
 }
 
 type record struct {
@@ -75,82 +62,34 @@ type record struct {
 	kind          trace.SpanKind
 	failed        bool
 	start, end    int64 // nanoseconds since 1970
-	arrived       int64
 	attributes    []attribute.KeyValue
 	links         []sdktrace.Link
 }
 
-// traceSpans are the spans of one trace by arrival, and the values of the link key that they name.
-type traceSpans struct {
-	spans  []*record
-	values map[string]struct{}
+// traceSpans are the spans of one trace, by arrival.
+type traceSpans struct{ spans []*record }
+
+func newAssembly(linkKey string, allowedKeys []string) *assembly {
+	return &assembly{key: attribute.Key(linkKey), allowed: newAllowed(append([]string{linkKey}, allowedKeys...), nil),
+		byTrace: map[trace.TraceID]*traceSpans{}, byValue: map[string]map[trace.TraceID]struct{}{}}
 }
 
-// NewSpanStore makes an empty store.
-func NewSpanStore(c StoreConfig) *SpanStore {
-	if c.Most == 0 {
-		c.Most = 200_000
-	}
-	if c.MaxAge == 0 {
-		c.MaxAge = 24 * time.Hour
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	return &SpanStore{key: attribute.Key(c.LinkKey), most: c.Most, maxAge: c.MaxAge, now: c.Now,
-		allowed: newAllowed(append([]string{c.LinkKey}, c.Allowed...), nil),
-		byTrace: map[trace.TraceID]*traceSpans{}, byValue: map[string]map[trace.TraceID]struct{}{},
-		names: map[string]string{}}
-}
-
-// Len is how many spans are kept.
-func (s *SpanStore) Len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue) - s.head
-}
-
-type storeProcessor struct{ store *SpanStore }
-
-func (p storeProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
-func (p storeProcessor) Shutdown(context.Context) error                  { return nil }
-func (p storeProcessor) ForceFlush(context.Context) error                { return nil }
-func (p storeProcessor) OnEnd(s sdktrace.ReadOnlySpan) {
-	if !s.SpanContext().IsSampled() {
-		return
-	}
-	service, _ := s.Resource().Set().Value("service.name")
-	p.store.add(&record{trace: s.SpanContext().TraceID(), id: s.SpanContext().SpanID(), parent: s.Parent().SpanID(),
-		service: service.AsString(), name: s.Name(), kind: s.SpanKind(), failed: s.Status().Code == codes.Error,
-		start: s.StartTime().UnixNano(), end: s.EndTime().UnixNano(), attributes: s.Attributes(), links: s.Links()})
-}
-
-func (s *SpanStore) add(records ...*record) {
-	now := s.now().UnixNano()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *assembly) add(records ...*record) {
 	for _, r := range records {
-		r.arrived = now
-		s.queue = append(s.queue, r)
-		s.weight += 1 + len(r.links)
+		s.all = append(s.all, r)
 		t := s.byTrace[r.trace]
 		if t == nil {
 			t = &traceSpans{}
 			s.byTrace[r.trace] = t
 		}
 		t.spans = append(t.spans, r)
-		s.index(t, r)
+		s.index(r)
 	}
-	s.evict(now)
 }
 
 // index files a span's trace under each value that it or one of its links names.
-func (s *SpanStore) index(t *traceSpans, r *record) {
+func (s *assembly) index(r *record) {
 	file := func(value string) {
-		if t.values == nil {
-			t.values = map[string]struct{}{}
-		}
-		t.values[value] = struct{}{}
 		if s.byValue[value] == nil {
 			s.byValue[value] = map[trace.TraceID]struct{}{}
 		}
@@ -162,7 +101,7 @@ func (s *SpanStore) index(t *traceSpans, r *record) {
 	}
 }
 
-func (s *SpanStore) eachValue(attributes []attribute.KeyValue, do func(string)) {
+func (s *assembly) eachValue(attributes []attribute.KeyValue, do func(string)) {
 	for _, kv := range attributes {
 		if kv.Key != s.key {
 			continue
@@ -178,64 +117,19 @@ func (s *SpanStore) eachValue(attributes []attribute.KeyValue, do func(string)) 
 	}
 }
 
-func (s *SpanStore) evict(now int64) {
-	oldest := now - int64(s.maxAge)
-	for s.head < len(s.queue) && (s.weight > s.most || s.queue[s.head].arrived < oldest) {
-		s.forget(s.queue[s.head])
-		s.queue[s.head] = nil
-		s.head++
-	}
-	if s.head > 1024 && s.head > len(s.queue)/2 {
-		s.queue = append(make([]*record, 0, len(s.queue)), s.queue[s.head:]...)
-		s.head = 0
-	}
-}
-
-// forget removes the oldest span; it is the first of its trace, since both are in order of arrival.
-func (s *SpanStore) forget(r *record) {
-	s.weight -= 1 + len(r.links)
-	t := s.byTrace[r.trace]
-	t.spans[0] = nil
-	t.spans = t.spans[1:]
-	if len(t.spans) > 0 {
-		return
-	}
-	delete(s.byTrace, r.trace)
-	for value := range t.values {
-		delete(s.byValue[value], r.trace)
-		if len(s.byValue[value]) == 0 {
-			delete(s.byValue, value)
-		}
-	}
-}
-
-// Trace returns the spans of a trace, given by its id in hexadecimal, by start.
-func (s *SpanStore) Trace(id string) []Span {
-	var key trace.TraceID
-	if n, err := hex.Decode(key[:], []byte(strings.ToLower(id[:min(len(id), 32)]))); err != nil || n != len(key) {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.evict(s.now().UnixNano())
-	t := s.byTrace[key]
-	if t == nil {
-		return nil
-	}
+// everything returns every span, by start.
+func (s *assembly) everything() []Span {
 	var spans []Span
-	for _, r := range t.spans {
+	for _, r := range s.all {
 		spans = append(spans, s.show(r, ""))
 	}
 	return sorted(spans)
 }
 
-// Linked returns the spans of all traces that name value under the link key, or are linked to as value's, by start.
+// linked returns the spans of all traces that name value under the link key, or are linked to as value's, by start.
 // A batch's trace serves many values at once: what is only another value's is left out, and other values' links are
 // cut off the spans that remain.
-func (s *SpanStore) Linked(value string) []Span {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.evict(s.now().UnixNano())
+func (s *assembly) linked(value string) []Span {
 	seen := map[trace.TraceID]bool{}
 	var open []trace.TraceID
 	for id := range s.byValue[value] {
@@ -271,7 +165,7 @@ const (
 	others
 )
 
-func (s *SpanStore) about(attributes []attribute.KeyValue, value string) concern {
+func (s *assembly) about(attributes []attribute.KeyValue, value string) concern {
 	found := nobodys
 	s.eachValue(attributes, func(named string) {
 		if named == value {
@@ -284,7 +178,7 @@ func (s *SpanStore) about(attributes []attribute.KeyValue, value string) concern
 }
 
 // of returns the spans of a trace but for those that name only other values, and what lies below them.
-func (s *SpanStore) of(t *traceSpans, value string) []*record {
+func (s *assembly) of(t *traceSpans, value string) []*record {
 	byID := make(map[trace.SpanID]*record, len(t.spans))
 	for _, r := range t.spans {
 		byID[r.id] = r
@@ -300,7 +194,7 @@ func (s *SpanStore) of(t *traceSpans, value string) []*record {
 	})
 }
 
-func (s *SpanStore) spanAbout(r *record, value string) concern {
+func (s *assembly) spanAbout(r *record, value string) concern {
 	found := s.about(r.attributes, value)
 	for _, link := range r.links {
 		if c := s.about(link.Attributes, value); c == mine || (found == nobodys && c == others) {
@@ -314,7 +208,7 @@ func (s *SpanStore) spanAbout(r *record, value string) concern {
 }
 
 // show makes a Span of a record; with a value, without the links and values of others.
-func (s *SpanStore) show(r *record, value string) Span {
+func (s *assembly) show(r *record, value string) Span {
 	span := Span{TraceID: r.trace.String(), SpanID: r.id.String(), Service: r.service, Name: r.name,
 		Kind:  r.kind.String(),
 		Start: time.Unix(0, r.start).UTC(), Duration: time.Duration(r.end - r.start), Failed: r.failed,
@@ -332,7 +226,7 @@ func (s *SpanStore) show(r *record, value string) Span {
 	return span
 }
 
-func (s *SpanStore) showAttributes(attributes []attribute.KeyValue, value string) map[string]string {
+func (s *assembly) showAttributes(attributes []attribute.KeyValue, value string) map[string]string {
 	if len(attributes) == 0 {
 		return nil
 	}

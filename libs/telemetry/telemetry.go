@@ -2,7 +2,7 @@
 // to everything that happened around it, and nothing that identifies a person leaves by accident.
 //
 // In come spans, measurements and log records; out they go by OTLP when the standard OTEL_* variables name a
-// collector, to /metrics always, and to a SpanStore in the process when there is no collector. Promises:
+// collector, to /metrics always, and spans by a HandOver to whoever keeps them in the installation. Promises:
 //   - an attribute whose key is not on the service's allow-list leaves neither on a span, nor on a metric, nor in a
 //     log; status texts and exception messages of spans never leave, since errors quote what they failed on;
 //   - several services live in one process, each under its own service.name: no global is read or set;
@@ -45,8 +45,8 @@ type Config struct {
 	// Scrub goes over the text of errors before they are logged, e.g. to mask what looks like an identifier.
 	Scrub func(string) string
 
-	// Store keeps spans in this process; nil keeps none.
-	Store *SpanStore
+	// HandOver hands spans over to whoever keeps them in the installation; nil hands none.
+	HandOver *HandOver
 
 	// SampleRatio is the part of new traces that is recorded when OTEL_TRACES_SAMPLER and _ARG say nothing: above 0
 	// and up to 1; zero records all.
@@ -116,8 +116,8 @@ func (t *Telemetry) startTraces(ctx context.Context, c Config, res *resource.Res
 		return err
 	}
 	filter := &filterProcessor{allowed: allowed}
-	if c.Store != nil {
-		filter.next = append(filter.next, storeProcessor{c.Store})
+	if c.HandOver != nil {
+		filter.next = append(filter.next, c.HandOver)
 	}
 	exporter, err := traceExporter(ctx, c.Getenv, t.Log)
 	if err != nil {

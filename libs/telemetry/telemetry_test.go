@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,15 +60,48 @@ func start(t testing.TB, c telemetry.Config) *telemetry.Telemetry {
 	return got
 }
 
-func store() *telemetry.SpanStore {
-	return telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: link})
+// kept is what was handed over.
+type kept struct {
+	*telemetry.HandOver
+
+	mu   sync.Mutex
+	sent tracepb.TracesData
+}
+
+func store(t testing.TB) *kept { return storeHalved(t, 0) }
+
+func storeHalved(t testing.TB, halved int) *kept {
+	t.Helper()
+	k := &kept{}
+	k.HandOver = telemetry.NewHandOver(telemetry.HandOverConfig{LinkKey: link, Halved: halved, Every: time.Hour,
+		Take: func(_ context.Context, spans []*tracepb.ResourceSpans) error {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.sent.ResourceSpans = append(k.sent.ResourceSpans, spans...)
+			return nil
+		}})
+	t.Cleanup(k.Close)
+	return k
+}
+
+// Linked are the spans of a value of the link key; of "", all.
+func (k *kept) Linked(value string) []telemetry.Span {
+	_ = k.ForceFlush(context.Background())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return telemetry.SpansOf(&k.sent, link, value, nil)
+}
+
+// Trace are those of one trace.
+func (k *kept) Trace(id string) []telemetry.Span {
+	return slices.DeleteFunc(k.Linked(""), func(s telemetry.Span) bool { return s.TraceID != id })
 }
 
 func TestOnlyAllowedAttributesLeaveOnASpan(t *testing.T) {
 	t.Parallel()
-	spans := store()
+	spans := store(t)
 	var log bytes.Buffer
-	tel := start(t, telemetry.Config{Store: spans, Output: &log})
+	tel := start(t, telemetry.Config{HandOver: spans.HandOver, Output: &log})
 	ctx, caused := tel.Tracer("x").Start(context.Background(), "cause")
 	caused.End()
 	_, span := tel.Tracer("x").Start(ctx, "work", trace.WithLinks(trace.Link{SpanContext: caused.SpanContext(),

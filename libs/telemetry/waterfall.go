@@ -17,8 +17,7 @@ const quiet = 2 * time.Second
 // lie close together share a scale; pauses are named between them.
 func WriteWaterfall(w io.Writer, spans []Span, width int) error {
 	if len(spans) == 0 {
-		_, err := fmt.Fprintln(w, "no spans are kept for this; they are forgotten after a day, and when the process "+
-			"ends")
+		_, err := fmt.Fprintln(w, "no spans are kept for this")
 		return err
 	}
 	spans = sorted(append([]Span(nil), spans...))

@@ -14,7 +14,6 @@
 package console
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -33,7 +32,6 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
-	"footbridge/libs/telemetry"
 	"footbridge/schemas"
 )
 
@@ -60,8 +58,6 @@ type Config struct {
 	SignIn *SignIn
 	// Ways are the identity providers by which staff sign in, as they are now; nil: there are none.
 	Ways func() []Way
-	// Traces are shown to operators; nil where traces are kept elsewhere.
-	Traces Traces
 	// Partners may be named in a yes; none leaves it open to which organisation it was said.
 	Partners []Partner
 	// Advocate is the name and number of the advocate on call, who can be rung while a person is still there; empty
@@ -80,20 +76,6 @@ type Config struct {
 type Partner struct {
 	// ID is opaque; Name is for whoever records the yes.
 	ID, Name string
-}
-
-// Traces gives the spans of a journey, for the waterfall.
-type Traces interface {
-	Waterfall(ctx context.Context, journey string) ([]telemetry.Span, error)
-}
-
-// TracesFunc is a function that is Traces: console.TracesFunc(func(_ context.Context, journey string)
-// ([]telemetry.Span, error) { return store.Linked(journey), nil }).
-type TracesFunc func(ctx context.Context, journey string) ([]telemetry.Span, error)
-
-// Waterfall implements Traces.
-func (f TracesFunc) Waterfall(ctx context.Context, journey string) ([]telemetry.Span, error) {
-	return f(ctx, journey)
 }
 
 // SignIn is the sign-in page of development: fixed principals, one of which is chosen.
@@ -206,6 +188,8 @@ func Routes() []schemas.Route {
 		page("POST", "/search", "Shows which journeys of one's organisation were found, by their codes.", searching...),
 		page("GET", "/searches", "What was searched for, for whoever reviews it.", schemas.Navigator),
 		page("POST", "/searches", "Records what a reviewer found of it.", schemas.Navigator),
+		page("GET", "/traces", "What was done, how long it took and what failed.", schemas.Operator),
+		page("GET", "/traces/{id}", "One trace.", schemas.Operator),
 		page("GET", "/look", "Asks staff who treat somebody now which journey they look at, and why.",
 			schemas.TreatingStaff),
 		page("POST", "/look", "Shows a journey and who the person is, for a stated reason.", schemas.TreatingStaff),
@@ -340,6 +324,8 @@ func (s *Console) register() error {
 		"POST /search":                  s.search,
 		"GET /searches":                 s.showSearches,
 		"POST /searches":                s.reviewSearches,
+		"GET /traces":                   s.searchTraces,
+		"GET /traces/{id}":              s.showOneTrace,
 		"GET /look":                     s.showLook,
 		"POST /look":                    s.lookAt,
 		"GET /help/{id}":                s.showHelp,

@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -240,6 +239,9 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	s.mux.HandleFunc("POST /api/journeys/{id}/own-page", given)
 	s.mux.HandleFunc("POST /api/steps/{id}/{change}", record)
 	s.mux.HandleFunc("POST /api/journeys/{id}/{change}", record)
+	s.mux.HandleFunc("GET /api/journeys/{id}/trace", answerSpans)
+	s.mux.HandleFunc("GET /api/traces/{id}", answerSpans)
+	s.mux.HandleFunc("GET /api/traces", answerTraces)
 	s.mux.HandleFunc("GET /api/messages", func(w http.ResponseWriter, r *http.Request) {
 		name := "messages.json"
 		if r.URL.Query().Get("waiting") == "true" {
@@ -306,9 +308,9 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 	f := &fixture{signer: signers[schemas.Gateway], services: newServices(t, verifier)}
 	c := Config{Verifier: verifier, Signer: signers[schemas.Console], Clock: stopped{}, Built: fstest.MapFS{},
 		SignIn:   &SignIn{Choices: DevChoices()},
-		Backends: map[string]http.Handler{}, Traces: TracesFunc(someSpans)}
+		Backends: map[string]http.Handler{}}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
-		schemas.Bridging, schemas.Delivery} {
+		schemas.Bridging, schemas.Delivery, schemas.Traces} {
 		c.Backends[service] = f.services.as(service)
 	}
 	for _, f := range alter {
@@ -320,7 +322,7 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 	return f
 }
 
-func someSpans(context.Context, string) ([]telemetry.Span, error) {
+func someSpans() []telemetry.Span {
 	at := func(ms int) time.Time { return now.Add(time.Duration(ms) * time.Millisecond) }
 	return []telemetry.Span{
 		{TraceID: "a", SpanID: "2", ParentID: "1", Service: "intake", Name: "commit", Start: at(3),
@@ -331,8 +333,29 @@ func someSpans(context.Context, string) ([]telemetry.Span, error) {
 			Duration: 21 * time.Millisecond, Failed: true,
 			Links: []telemetry.SpanLink{{TraceID: "a", SpanID: "2"}}},
 		{TraceID: "c", SpanID: "4", Service: "journey", Name: "due", Start: at(60_000),
-			Duration: 400 * time.Microsecond},
-	}, nil
+			Duration: 400 * time.Microsecond, Attributes: map[string]string{"footbridge.taken": "3",
+				"footbridge.waited.lock": "12"}},
+	}
+}
+
+func answerSpans(w http.ResponseWriter, _ *http.Request) {
+	_ = httpx.WriteJSON(w, http.StatusOK, spansFound{Spans: someSpans()})
+}
+
+// answerTraces finds something where a service is asked for, and else nothing.
+func answerTraces(w http.ResponseWriter, r *http.Request) {
+	found := tracesFound{Durations: []barFound{{To: 1000, Count: 3}, {From: 1000, Count: 1, Failed: 1}}}
+	if r.URL.Query().Get("service") != "" {
+		next := "WyJuZXh0Il0"
+		found.Next, found.Counted, found.Cut = &next, 1000, true
+		found.Items = []traceFound{{Trace: "0af7651916cd43dd8448eb211c80319c", Service: "intake",
+			Work: "take a message",
+			At:   now, Micros: 4200, Failed: true, Journeys: []string{firstID, firstID, firstID, firstID}}}
+		found.Works = []workFound{{Service: "intake", Work: "take a message", Count: 4, Failed: 1, Median: 800,
+			P95:     4200,
+			Longest: 4200}}
+	}
+	_ = httpx.WriteJSON(w, http.StatusOK, found)
 }
 
 func ok(t *testing.T, err error) {
@@ -379,6 +402,10 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"journey-operator": f.page(t, "/journeys/"+firstID, opera),
 		"messages":         f.page(t, "/messages?outcome=quarantined", opera),
 		"trace":            f.page(t, "/journeys/"+firstID+"/trace", opera),
+		"traces":           f.page(t, "/traces?day=2026-11-20&from=10:00&failed=yes&service=intake", opera),
+		"traces-none":      f.page(t, "/traces", opera),
+		"traces-problem":   f.ask(t, "GET", "/traces?day=tomorrow", nil, opera).Body.String(),
+		"trace-one":        f.page(t, "/traces/0af7651916cd43dd8448eb211c80319c", opera),
 		"refused":          f.ask(t, "GET", "/journeys/"+secondID, nil, nurse).Body.String(),
 		"waiting":          f.page(t, "/messages", guide),
 		"message":          f.page(t, "/messages/"+heldID, guide),
@@ -474,7 +501,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	random := regexp.MustCompile(`name="request" value="[^"]*"`)
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
 	version := regexp.MustCompile(`/assets/[0-9a-f]{16}/`)
-	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
+	for _, name := range []string{"journeys", "journey", "trace", "traces", "traces-problem", "trace-one",
+		"waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
 		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals",
 		"outbox-mail", "person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
@@ -860,8 +888,7 @@ func TestDistancesAreInTheirLargestUnit(t *testing.T) {
 
 func TestTheWaterfallKeepsPausesOutOfItsScale(t *testing.T) {
 	t.Parallel()
-	spans, err := someSpans(t.Context(), firstID)
-	ok(t, err)
+	spans := someSpans()
 	episodes := drawWaterfall(spans, time.UTC)
 	if len(episodes) != 2 || len(episodes[0].Spans) != 3 || len(episodes[1].Spans) != 1 {
 		t.Fatalf("%d episodes", len(episodes))

@@ -39,7 +39,8 @@ type problemView struct{ Words, Anchor string }
 var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
 	"calls", "call", "called", "hours", "offers", "offer", "partner", "partners", "calendar", "told", "referrals",
 	"help",
-	"going-live", "outbox-mail", "messages", "trace", "refused", "message", "refer", "refer-page", "referred", "own",
+	"going-live", "outbox-mail", "messages", "trace", "traces", "refused", "message", "refer", "refer-page", "referred",
+	"own",
 	"own-received",
 	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",
 	"paper", "search", "searches"}
@@ -314,9 +315,9 @@ func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
 func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey, reason string) journeyView {
 	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil,
 		Closed: j.State == "closed", Decided: decided(j.Timeline),
-		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil &&
-			opens("GET", "/journeys/{id}/trace", p.Role), Clinician: s.asksClinician(r.Context(), p, j),
-		Person: opens("POST", "/journeys/{id}/who", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
+		Days: latestFirst(j.Timeline, s.zone), Trace: opens("GET", "/journeys/{id}/trace", p.Role),
+		Clinician: s.asksClinician(r.Context(), p, j),
+		Person:    opens("POST", "/journeys/{id}/who", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
 	if opens("POST", "/journeys/{id}/record", p.Role) {
 		page.Record = recordWays(j)
 	}
@@ -398,33 +399,6 @@ var doneWords = map[string]string{
 	"clinician":   "Thank you. It is recorded who may be asked, and what happens next is below.",
 	"recorded":    "Thank you. It is recorded, and what happens next is below.",
 	"acknowledge": "Thank you. Everyone who looks here can see that it is in hand.",
-}
-
-type traceView struct {
-	ID, Code string
-	Episodes []episode
-	Kept     bool // traces are kept here at all
-}
-
-func (s *Console) showTrace(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	id := r.PathValue("id")
-	if _, err := s.client.journey(r.Context(), p, id, ""); err != nil {
-		return err // whoever may not see the journey may not see its trace
-	}
-	page := traceView{ID: id, Code: codeOf(id), Kept: s.config.Traces != nil}
-	if page.Kept {
-		spans, err := s.config.Traces.Waterfall(r.Context(), id)
-		if err != nil {
-			return fmt.Errorf("reading the trace of journey %q: %w", id, err)
-		}
-		page.Episodes = drawWaterfall(spans, s.zone)
-	}
-	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed",
-		Here: "/journeys", Page: page})
 }
 
 // everything asks for messages whatever became of them; without it, those are listed that wait.

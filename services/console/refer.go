@@ -56,7 +56,8 @@ func referForm(partners []Partner) form {
 		one("follow-up", "A follow-up session with a partner organisation", "", saidOptions...),
 		one("bridging", "Short calls while they wait for something else", "", saidOptions...),
 		one(schemas.PurposeTellReferrer, "May your team know that they met, and that what comes next is agreed?",
-			"Without a yes you hear whether a partner organisation is in touch with them, and no more.", saidOptions...),
+			"Without a yes you hear whether a partner organisation is in touch with them, and no more.",
+			saidOptions...),
 	}
 	if len(partners) > 0 {
 		towards := []option{{Code: "", Words: "Any partner organisation"}}

@@ -17,7 +17,7 @@ var menu = []linkView{{"/steps", "What to do next"}, {"/offers", "Offers"}, {"/c
 	{"/calls", "Calls"}, {"/told", "What you were told"},
 	{"/journeys", "Journeys"}, {"/look", "Look at a journey"}, {"/search", "Search"}, {"/refer", "Ask for support"},
 	{schemas.ReferralsPage, "What became of them"},
-	{"/messages", "Messages"}, {"/partners", "Your organisation"}}
+	{"/messages", "Messages"}, {"/traces", "Traces"}, {"/partners", "Your organisation"}}
 
 type menuView struct {
 	linkView

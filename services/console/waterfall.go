@@ -48,7 +48,9 @@ type spanView struct {
 	Depth                    int
 	Striped                  bool
 	ShortName                string
-	Cause                    string // "part of 1", "after 3"
+	Cause                    string   // "part of 1", "after 3"
+	Details                  []string // attributes: "http.route: /api/steps"
+	Links                    []string // the ids of other traces that led to it
 }
 
 // drawWaterfall lays spans out by their start. Spans that lie close together share a scale.
@@ -127,7 +129,39 @@ func drawSpan(s telemetry.Span, row int, began time.Time, total time.Duration) s
 		TextX: 8, TextY: y + 17, RowY: y, BarX: labelWidth + scale(offset), BarY: y + 5,
 		BarWidth: max(scale(s.Duration), 3), Striped: row%2 == 1}
 	v.TookX = v.BarX + v.BarWidth + 6
+	v.Details, v.Links = attributesOf(s), linksOf(s)
 	return v
+}
+
+// attributesOf are a span's attributes by name; those that say where it waited first.
+func attributesOf(s telemetry.Span) (details []string) {
+	for name, value := range s.Attributes {
+		details = append(details, name+": "+value)
+	}
+	slices.SortFunc(details, func(a, b string) int {
+		first := func(text string) bool { return strings.HasPrefix(text, "footbridge.waited.") }
+		if first(a) != first(b) {
+			if first(a) {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	return details
+}
+
+// maxLinks bounds how many other traces are named beside a span.
+const maxLinks = 5
+
+// linksOf are the other traces that led to a span.
+func linksOf(s telemetry.Span) (traces []string) {
+	for _, link := range s.Links {
+		if link.TraceID != s.TraceID && !slices.Contains(traces, link.TraceID) && len(traces) < maxLinks {
+			traces = append(traces, link.TraceID)
+		}
+	}
+	return traces
 }
 
 // shorten cuts text to so many characters, so that it does not run into the bars.

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"footbridge/libs/httpx"
-	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
+	"footbridge/services/traces"
 )
 
 // client asks the running system, as a command of its operators.
@@ -283,29 +283,95 @@ func printJourney(j journeyLine) {
 }
 
 type traceFlags struct {
-	JSON bool   `env:"JSON" help:"print data"`
-	Ops  string `env:"TRACE_URL" as:"url" help:"where spans are kept; empty: http://OPS_ADDR"`
+	JSON    bool          `env:"JSON" help:"print data"`
+	Service string        `env:"SERVICE" help:"what one service did"`
+	Work    string        `env:"WORK" help:"one kind of work"`
+	Least   time.Duration `env:"LEAST" help:"what took at least so long"`
+	Failed  bool          `env:"FAILED" help:"what failed alone"`
+	Since   time.Duration `env:"SINCE" default:"24h" help:"for how long back"`
 }
 
-// traceJourney prints the waterfall of one journey across the services.
-func traceJourney(ctx context.Context, args []string) error {
+// traceCommand searches what was done, or prints the waterfall of one journey or one trace across the services.
+func traceCommand(ctx context.Context, args []string) error {
 	o, rest, err := load[traceFlags](args)
 	if err != nil {
 		return shown(err)
 	}
-	if len(rest) != 1 {
-		return service.Usage{Err: fmt.Errorf("trace JOURNEY [--json]")}
+	if len(rest) > 1 {
+		return noMore(rest[1:])
 	}
-	spans, err := telemetry.FetchLinked(ctx, ownSystem, orElse(o.Own.Ops, "http://"+o.OpsAddr), rest[0])
+	c, err := o.client(schemas.Operator)
 	if err != nil {
 		return err
 	}
-	if len(spans) == 0 {
-		return fmt.Errorf("no span is kept for journey %q; dev keeps spans for a day, and until it is stopped; "+
-			"elsewhere they are with the collector that OTEL_EXPORTER_OTLP_ENDPOINT names", rest[0])
+	if len(rest) == 0 {
+		return searchTraces(ctx, c, o.Own)
+	}
+	path := "/api/journeys/" + url.PathEscape(rest[0]) + "/trace"
+	if len(rest[0]) == 32 { // a journey's id has hyphens
+		path = "/api/traces/" + url.PathEscape(rest[0])
+	}
+	var got traces.Spans
+	if _, err := c.call(ctx, http.MethodGet, path, nil, "", &got); err != nil {
+		return err
+	}
+	if len(got.Spans) == 0 {
+		return fmt.Errorf("no span is kept for journey %q; traces go after FOOTBRIDGE_KEEP_TRACES, and when much is "+
+			"done "+
+			"only a part is kept", rest[0])
 	}
 	if o.Own.JSON {
-		return printJSON(spans)
+		return printJSON(got.Spans)
 	}
-	return telemetry.WriteWaterfall(os.Stdout, spans, 120)
+	return telemetry.WriteWaterfall(os.Stdout, got.Spans, 120)
+}
+
+// searchTraces prints what a search finds, the latest first.
+func searchTraces(ctx context.Context, c *client, asked traceFlags) error {
+	now := systemClock().Now()
+	query := url.Values{"from": {now.Add(-asked.Since).Format(time.RFC3339)}, "limit": {"50"}}
+	for name, value := range map[string]string{"service": asked.Service, "work": asked.Work} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if asked.Least > 0 {
+		query.Set("least", strconv.FormatInt(asked.Least.Milliseconds(), 10))
+	}
+	if asked.Failed {
+		query.Set("failed", "true")
+	}
+	var found traces.Answer
+	if _, err := c.call(ctx, http.MethodGet, "/api/traces?"+query.Encode(), nil, "", &found); err != nil {
+		return err
+	}
+	if asked.JSON {
+		return printJSON(found)
+	}
+	micros := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	if err := table(func(w io.Writer) {
+		fmt.Fprintln(w, "SERVICE\tWORK\tHOW MANY\tFAILED\tHALF WITHIN\t19 OF 20\tLONGEST")
+		for _, one := range found.Works {
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%v\t%v\t%v\n", one.Service, one.Work, one.Count, one.Failed,
+				micros(one.Median), micros(one.P95), micros(one.Longest))
+		}
+	}); err != nil {
+		return err
+	}
+	if found.Cut {
+		fmt.Printf("of the latest %d; there is more\n", found.Counted)
+	}
+	fmt.Println()
+	return table(func(w io.Writer) {
+		fmt.Fprintln(w, "BEGAN\tSERVICE\tWORK\tTOOK\tTRACE")
+		for _, f := range found.Items {
+			failed := ""
+			if f.Failed {
+				failed = " FAILED"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s%s\t%v\t%s\n", f.At.Local().Format("2 Jan 15:04:05.000"), f.Service, f.Work,
+				failed,
+				micros(f.Micros), f.Trace)
+		}
+	})
 }

@@ -77,8 +77,8 @@ type commandLine struct {
 	} `cmd:"" group:"look" help:"What will fire in the hours ahead: calls, reminders, requests for help, plans; and what is late."`
 	Trace struct {
 		traceFlags
-		Journey string `arg:"" name:"JOURNEY" help:"The journey's id."`
-	} `cmd:"" group:"look" help:"The waterfall of one journey across the services."`
+		Journey string `arg:"" optional:"" name:"JOURNEY" help:"The journey's id, or a trace's."`
+	} `cmd:"" group:"look" help:"What was done lately and how long it took, or the waterfall of one journey across the services."`
 	Messages struct {
 		List struct {
 			ledgerFlags
@@ -243,7 +243,7 @@ func actions() map[string]action {
 		"journeys": {journeys, "footbridge journeys --void\nfootbridge journeys " +
 			"0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
 		"timers":        {timers, "footbridge timers --hours 48"},
-		"trace":         {traceJourney, "footbridge trace 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
+		"trace":         {traceCommand, "footbridge trace 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
 		"messages list": {messages, "footbridge messages --outcome quarantined"},
 		"messages show": {sub(messages, "show"), "footbridge messages show ID"},
 		"messages release": {sub(messages, "release"), "footbridge messages release ID --left-at " +

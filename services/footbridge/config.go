@@ -86,6 +86,9 @@ type Config struct {
 	FallbackKeys string         `env:"FALLBACK_KEYS" placeholder:"FILE" help:"who can read it: lines of a name and an age public key, of those who are on call"`
 	FallbackAt   string         `env:"FALLBACK_AT" default:"02:00" help:"at which local time"`
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
+	NoTraces     bool           `env:"NO_TRACES" help:"hand no spans over to traces"`
+	KeepTraces   time.Duration  `env:"KEEP_TRACES" default:"1440h" help:"for how long traces are kept; at least a day"`
+	TracesBytes  int64          `env:"TRACES_BYTES" default:"4294967296" help:"how much room traces may take in the database, in bytes; over that the oldest days go first"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
 	development bool        // fixed principals
@@ -107,6 +110,7 @@ type addrs struct {
 	Bridging  string `env:"BRIDGING_ADDR" default:"127.0.0.1:8084" as:"hostport" help:"bridging's own HTTP port"`
 	Journey   string `env:"JOURNEY_ADDR" default:"127.0.0.1:8085" as:"hostport" help:"journey's own HTTP port"`
 	Delivery  string `env:"DELIVERY_ADDR" default:"127.0.0.1:8087" as:"hostport" help:"delivery's own HTTP port"`
+	Traces    string `env:"TRACES_ADDR" default:"127.0.0.1:8088" as:"hostport" help:"traces' own HTTP port, where every process hands its spans over"`
 	Console   string `env:"CONSOLE_ADDR" default:"127.0.0.1:8086" as:"hostport" help:"console's own HTTP port"`
 }
 
@@ -115,6 +119,7 @@ func (a addrs) of(name string) string {
 		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Followup: a.Followup,
 		schemas.Bridging: a.Bridging,
 		schemas.Journey:  a.Journey, schemas.Delivery: a.Delivery, schemas.Console: a.Console,
+		schemas.Traces: a.Traces,
 	}[name]
 }
 
@@ -290,12 +295,13 @@ func chosen(only []string) ([]string, error) {
 
 // serviceNames are the services in the order in which they start.
 func serviceNames() []string {
-	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery,
+	return []string{schemas.Traces, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery,
 		schemas.Intake, schemas.Console, schemas.Gateway}
 }
 
 // withSchema are the services with tables.
-func withSchema() []string { return append(stateful(), schemas.Gateway) }
+func withSchema() []string { return append(stateful(), schemas.Gateway, schemas.Traces) }
 
 // stateful are the services with a schema, a durable and a NATS user.
 func stateful() []string {

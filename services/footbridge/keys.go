@@ -53,7 +53,8 @@ func holders(development bool) []keyring.Holder {
 	for _, name := range stateful() {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}
-	all = append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console},
+	all = append(all, keyring.Holder{Name: schemas.Gateway, Database: true},
+		keyring.Holder{Name: schemas.Traces, Database: true}, keyring.Holder{Name: schemas.Console},
 		keyring.Holder{Name: sentinelName, NATS: true, Database: true}, keyring.Holder{Name: ownerName, NATS: true},
 		keyring.Holder{Name: schemas.OperatorsKey})
 	if development {

@@ -55,6 +55,7 @@ func (p *process) add(name string) {
 		schemas.Intake: p.runIntake, schemas.Threshold: p.runThreshold, schemas.Followup: p.runFollowup,
 		schemas.Bridging: p.runBridging, schemas.Journey: p.runJourney, schemas.Delivery: p.runDelivery,
 		schemas.Gateway: p.runGateway, schemas.Console: p.runConsole,
+		schemas.Traces: p.runTraces,
 	}[name]
 	p.runner.Add(name, start)
 }
@@ -461,9 +462,6 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 	cfg.Ways = ways.now
 	if p.cfg.development && len(ways.now()) == 0 {
 		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(cfg.Partners...)}
-	}
-	if p.spans != nil {
-		cfg.Traces = console.TracesFunc(p.waterfall)
 	}
 	c, err := console.New(cfg)
 	if err != nil {

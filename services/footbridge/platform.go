@@ -31,6 +31,7 @@ import (
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
+	"footbridge/services/traces"
 )
 
 // eventStream is where every event is; partnerStream what each partner may see.
@@ -50,7 +51,8 @@ type platform struct {
 	log       *slog.Logger
 	urls      map[string]string // database by service
 	telemetry map[string]*telemetry.Telemetry
-	spans     *telemetry.SpanStore
+	handOver  *telemetry.HandOver            // of spans to traces; nil: none are handed over
+	keeper    atomic.Pointer[traces.Service] // where this process keeps them itself
 	pools     []*pgxpool.Pool
 	conns     []*bus.Conn
 	// watched is where it stands when the sentinel looked; nil until it is open.
@@ -65,8 +67,12 @@ func migrationsOf(name string) pg.Service {
 		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(),
 		schemas.Delivery: delivery.Migrations(),
 	}[name]
-	if name == schemas.Gateway { // it has no part in events
+	switch name { // they have no part in events
+	case schemas.Gateway:
 		return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: name, FS: gateway.Migrations()}}}
+	case schemas.Traces:
+		return pg.Service{Name: name, Hasty: true,
+			Migrations: []pg.MigrationSet{{Name: name, FS: traces.Migrations()}}}
 	}
 	return pg.Service{Name: name, Migrations: []pg.MigrationSet{
 		{Name: "flow", FS: flow.Migrations()}, {Name: name, FS: own},
@@ -83,10 +89,14 @@ func migrationsOfAll(names []string) []pg.Service {
 	return all
 }
 
-// schemas are the services of this process that have one. The sentinel writes what journey says.
+// schemas are the services of this process that have one and do not start without it. The sentinel writes what journey
+// says; traces looks after its own (openTraces).
 func (p *platform) schemas() []string {
 	var own []string
 	for _, name := range withSchema() {
+		if name == schemas.Traces {
+			continue
+		}
 		if slices.Contains(p.names, name) || (name == schemas.Journey && slices.Contains(p.names, sentinelName)) {
 			own = append(own, name)
 		}
@@ -105,18 +115,17 @@ var platformAttributes = []string{
 func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, error) {
 	p := &platform{cfg: cfg, names: names, clock: cmp.Or(cfg.clock, systemClock()),
 		telemetry: map[string]*telemetry.Telemetry{}}
-	if cfg.development {
-		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney,
-			Allowed: schemas.AllowedAttributes})
+	if err := p.handSpansOver(); err != nil {
+		return nil, err
 	}
 	level := slog.LevelInfo
 	if cfg.quiet {
 		level = slog.LevelError
 	}
-	allowed := append(slices.Clone(schemas.AllowedAttributes), platformAttributes...)
+	allowed := allowedAttributes()
 	for _, name := range append([]string{"footbridge"}, names...) {
 		t, err := telemetry.Start(ctx, telemetry.Config{
-			Service: name, Version: buildVersion(), AllowedAttributes: allowed, Store: p.spans, Text: cfg.LogText,
+			Service: name, Version: buildVersion(), AllowedAttributes: allowed, HandOver: p.handOver, Text: cfg.LogText,
 			Level: level,
 		})
 		if err != nil {
@@ -125,7 +134,7 @@ func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, e
 		p.telemetry[name] = t
 	}
 	p.log = p.telemetry["footbridge"].Log
-	return p, nil
+	return p, p.showHandedOver()
 }
 
 // metrics is the one /metrics of this process.
@@ -152,6 +161,7 @@ func (p *platform) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	p.lastSpans(ctx)
 	for _, t := range p.telemetry {
 		_ = t.Shutdown(ctx)
 	}

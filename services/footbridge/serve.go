@@ -19,7 +19,6 @@ import (
 	"footbridge/libs/pg/private"
 	"footbridge/libs/principal"
 	"footbridge/libs/service"
-	"footbridge/libs/telemetry"
 	"footbridge/schemas"
 	"footbridge/services/journey"
 )
@@ -82,10 +81,6 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 	ops := service.NewOps(cfg.OpsAddr, runner, p.metrics())
 	if ops.Peers, err = p.opsLimiter(); err != nil {
 		return err
-	}
-	if p.spans != nil {
-		ops.Handle("POST "+telemetry.ReceiverPath, p.spans.Receiver())
-		ops.Handle("GET "+telemetry.QueryPath, p.spans.Query())
 	}
 	if slices.Contains(names, schemas.Journey) {
 		ops.Handle("GET /heartbeat", p.showHeartbeat())
@@ -376,8 +371,4 @@ func (p *process) principals() (principal.Source, error) {
 	}
 	return principal.FirstOf(tokens.Source(), principal.Commanded(p.verifier, schemas.Gateway, p.clock),
 		p.sessions.Source()), nil
-}
-
-func (p *platform) waterfall(_ context.Context, journey string) ([]telemetry.Span, error) {
-	return p.spans.Linked(journey), nil
 }

@@ -233,7 +233,7 @@ func unquoted(value string) string {
 
 // acceptEvent keeps one event and says what became of it. A refusal is kept in the ledger too.
 func (s *Service) acceptEvent(ctx context.Context, who principal.Principal, e *event.Event) (eventAnswer, error) {
-	ctx, span := s.tracer.Start(ctx, "intake event")
+	ctx, span := s.tracer.Start(ctx, "take an event")
 	defer span.End()
 	reading, refusal := s.readReported(who, e)
 	content, err := contentOf(e)

@@ -197,7 +197,7 @@ const maxLinks = 32
 // them.
 func (s *Service) startBatch(ctx context.Context, batch []*inboundMessage) (context.Context, trace.Span) {
 	if len(batch) == 1 && batch[0].span.IsValid() {
-		return s.tracer.Start(trace.ContextWithSpanContext(ctx, batch[0].span), "intake settle")
+		return s.tracer.Start(trace.ContextWithSpanContext(ctx, batch[0].span), "keep messages")
 	}
 	var links []trace.Link
 	for _, a := range batch {
@@ -205,7 +205,7 @@ func (s *Service) startBatch(ctx context.Context, batch []*inboundMessage) (cont
 			links = append(links, trace.Link{SpanContext: a.span})
 		}
 	}
-	return s.tracer.Start(ctx, "intake settle", trace.WithLinks(links...))
+	return s.tracer.Start(ctx, "keep messages", trace.WithLinks(links...))
 }
 
 func ids(batch []*inboundMessage) []string {

@@ -24,7 +24,7 @@ func (s *Service) mllpServer() *hl7.Server {
 // handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
 // without an answer, so that the sender sends again.
 func (s *Service) handleFrame(ctx context.Context, frame []byte) ([][]byte, error) {
-	ctx, span := s.tracer.Start(ctx, "intake mllp")
+	ctx, span := s.tracer.Start(ctx, "take an HL7 message")
 	defer span.End()
 	message, parsed := s.readFrame(frame)
 	if message != nil && parsed.Ack != reading.NoAck && !s.profiles.MaySend(message.SendingApplication(),
@@ -122,7 +122,7 @@ func ackText(r Result) string {
 // handleBadFrame takes what holds no readable message: it is in the ledger too. A message that broke off on its
 // way was never acknowledged; its sender should send it again, and a human is told in case it does not.
 func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([][]byte, error) {
-	ctx, span := s.tracer.Start(ctx, "intake mllp")
+	ctx, span := s.tracer.Start(ctx, "take what holds no readable message")
 	defer span.End()
 	a, err := s.prepare(ctx, readBad(bad), record.EndpointMLLP, bad.First)
 	if err != nil {

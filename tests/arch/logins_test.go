@@ -20,6 +20,7 @@ import (
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
+	"footbridge/services/traces"
 )
 
 // guarded are statements on a service's own tables that its login must not be able to do.
@@ -96,6 +97,27 @@ var ofOthers = []string{
 	`select %s.flow_fence(1)`, `update %s.outbox_writer set closed = true`, `set role footbridge_%s_owner`,
 	`set role footbridge_%s`, `truncate %s.outbox`,
 	`create table %s.mine (i int)`,
+}
+
+// TestTracesCanOnlyAddAndRead tries what the login of traces must not be able to do: what was done stays what was done.
+func TestTracesCanOnlyAddAndRead(t *testing.T) {
+	t.Parallel()
+	database := testkit.Database(t, keepers()...)
+	conn, err := pgx.Connect(t.Context(), database.URL(traces.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if err := pg.CheckLogin(t.Context(), database.URL(traces.Name), traces.Name); err != nil {
+		t.Error(err)
+	}
+	for _, statement := range []string{`delete from fragment`, `update fragment set spans = 0`, `truncate fragment`,
+		`drop table fragment`, `select * from journey.step`, `select * from intake.person`,
+		`set role footbridge_intake`} {
+		if _, err := conn.Exec(t.Context(), statement); !refused(err) {
+			t.Errorf("%q was not refused: %v", statement, err)
+		}
+	}
 }
 
 // TestLoginsCanDoOnlyWhatTheyDo tries, as each runtime login, a table of what it must not be able to do.

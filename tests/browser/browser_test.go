@@ -211,6 +211,8 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 		{"messages", "/messages", "operator"},
 		{"message", "/messages/" + heldID, "navigator"},
 		{"trace", "/journeys/" + journeyID + "/trace", "operator"},
+		{"traces", "/traces?service=intake&day=2026-03-02", "operator"},
+		{"trace-one", "/traces/0af7651916cd43dd8448eb211c80319c", "operator"},
 		{"refer", "/refer", "liaison"},
 		{"own", "/get-support", ""},
 		{"not-there", "/journeys/019cac6b-9e60-7cde-a568-92bb0000aa11", "liaison"},

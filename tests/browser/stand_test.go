@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -74,12 +73,12 @@ func newSite(t *testing.T, built fs.FS) *site {
 	s := &site{done: map[string]principal.Principal{}}
 	backends := map[string]http.Handler{}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
-		schemas.Bridging, schemas.Delivery} {
+		schemas.Bridging, schemas.Delivery, schemas.Traces} {
 		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}), s.services(t))
 	}
 	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier,
 		Signer: signers[schemas.Console], Clock: halfPastTwo{}, Built: built,
-		SignIn: &console.SignIn{Choices: choices}, Partners: peers, Traces: console.TracesFunc(someSpans)})
+		SignIn: &console.SignIn{Choices: choices}, Partners: peers})
 	ok(t, err)
 	backends[schemas.Console] = pages.Handler()
 	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(),
@@ -123,6 +122,12 @@ func (s *site) services(t *testing.T) http.Handler {
 		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"clinicianFirst": true, "consent": []map[string]string{
 			{"purpose": "follow-up", "state": "given"}, {"purpose": "bridging", "state": "not-asked"}}})
 	})
+	traced := func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"spans": someSpans()})
+	}
+	mux.HandleFunc("GET /api/journeys/{id}/trace", traced)
+	mux.HandleFunc("GET /api/traces/{id}", traced)
+	mux.HandleFunc("GET /api/traces", s.example(t, "traces.json"))
 	mux.HandleFunc("GET /api/messages", s.example(t, "waiting.json"))
 	mux.HandleFunc("GET /api/messages/"+heldID, s.held(t))
 	mux.HandleFunc("POST /api/messages/{id}/{decision}", s.take(http.StatusOK, map[string]any{}))
@@ -317,7 +322,7 @@ func (s *site) whoDid(step string) principal.Principal {
 	return s.done[step]
 }
 
-func someSpans(context.Context, string) ([]telemetry.Span, error) {
+func someSpans() []telemetry.Span {
 	began := halfPastTwo{}.Now()
 	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
 	span := func(id, parent, service, name string, start, ms int, after ...string) telemetry.Span {
@@ -337,5 +342,5 @@ func someSpans(context.Context, string) ([]telemetry.Span, error) {
 		span("5", "3", "threshold", "commit batch", 24, 9),
 		span("6", "", "followup", "consume footbridge.pathway.decided.v1", 34, 11, "5"), failed,
 		span("8", "", "journey", "consume", 15, 40, "2"), span("9", "", "journey", "due overdue-steps", 95_000_000, 3),
-	}, nil
+	}
 }

@@ -45,6 +45,7 @@ func newApart(t *testing.T) *apart {
 	dir := t.TempDir()
 	a := &apart{t: t, dir: dir, keys: keyring.At(filepath.Join(dir, "keys")), addrs: map[string]string{}}
 	for _, name := range []string{"intake", "threshold", "followup", "bridging", "journey", "delivery", "console",
+		"traces",
 		"http", "mllp"} {
 		a.addrs["FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR"] = testkit.FreeAddr(t)
 	}
@@ -180,16 +181,21 @@ func (a *apart) copy(from, to string) {
 // startAll starts every process; who keeps the streams comes last.
 func (a *apart) startAll() (journey *system.Launched) {
 	a.t.Helper()
-	var all []*system.Launched
+	return a.startEach()[4]
+}
+
+// startEach is startAll, with every process.
+func (a *apart) startEach() (all []*system.Launched) {
+	a.t.Helper()
 	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
-		schemas.Journey, schemas.Gateway, schemas.Console, schemas.Delivery} {
+		schemas.Journey, schemas.Gateway, schemas.Console, schemas.Delivery, schemas.Traces} {
 		all = append(all, a.start(name, "serve", "--only", name))
 	}
 	all = append(all, a.start(schemas.SentinelKey, "sentinel"), a.start(schemas.StreamsKey, "streams", "keep"))
 	for _, process := range all {
 		process.Ready()
 	}
-	return all[4]
+	return all
 }
 
 // discharge sends a whole visit over MLLP.

@@ -419,6 +419,9 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 	if a.route.Thing() == schemas.AboutSession {
 		id = w.sessionOf(*who, a.own)
 	}
+	if a.route.Thing() == schemas.AboutTrace {
+		w.one(&id, `select encode(trace, 'hex') from traces.fragment limit 1`)
+	}
 	if a.route.Thing() == schemas.AboutEndpoint {
 		id = w.endpointOf(*who, a.own)
 	}

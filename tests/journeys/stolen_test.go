@@ -24,7 +24,7 @@ import (
 
 // thieves are all who have a key file.
 var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
-	schemas.Delivery, schemas.Gateway,
+	schemas.Delivery, schemas.Gateway, schemas.Traces,
 	schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey}
 
 // Whoever has one key file logs in to the broker as its holder alone: no stream and no consumer is made, changed or
@@ -225,7 +225,7 @@ func TestAStolenKeySignsNobodyElseToAnyService(t *testing.T) {
 		t.Fatal(err)
 	}
 	audiences := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
-		schemas.Delivery, schemas.Gateway, schemas.Console}
+		schemas.Delivery, schemas.Gateway, schemas.Console, schemas.Traces}
 	for _, thief := range thieves {
 		own, err := folder.Private(thief)
 		if err != nil {

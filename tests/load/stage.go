@@ -159,7 +159,8 @@ func holders() []keyring.Holder {
 	for _, name := range append(speakers(), schemas.SentinelKey, schemas.StreamsKey, loadUser) {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}
-	return append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console},
+	return append(all, keyring.Holder{Name: schemas.Gateway, Database: true},
+		keyring.Holder{Name: schemas.Traces, Database: true}, keyring.Holder{Name: schemas.Console},
 		keyring.Holder{Name: schemas.OperatorsKey})
 }
 

@@ -45,6 +45,7 @@ import (
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
+	"footbridge/services/traces"
 )
 
 // Stream is where every event is.
@@ -93,7 +94,9 @@ func Services() []pg.Service {
 		}})
 	}
 	return append(all, pg.Service{Name: gateway.Name,
-		Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
+		Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}},
+		pg.Service{Name: traces.Name, Hasty: true,
+			Migrations: []pg.MigrationSet{{Name: traces.Name, FS: traces.Migrations()}}})
 }
 
 // Start starts the program and returns when it is ready. What is to happen to its database before is done first.
@@ -596,7 +599,7 @@ func (s *System) Resolve() {
 func (s *System) written() (int, error) {
 	total := 0
 	for _, service := range Services() {
-		if service.Name == gateway.Name {
+		if service.Name == gateway.Name || service.Name == traces.Name { // they have no part in events
 			continue // it says no events
 		}
 		var n int
@@ -778,6 +781,14 @@ func (l *Launched) Stop() {
 			_ = l.process.Process.Kill()
 			l.t.Errorf("%s did not end within %v of SIGTERM", l.what, Patience)
 		}
+	})
+}
+
+// Kill ends the process at once, as kill -9 does, and waits for that.
+func (l *Launched) Kill() {
+	l.once.Do(func() {
+		_ = l.process.Process.Kill()
+		<-l.ended
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
+	"footbridge/services/traces"
 )
 
 func main() {
@@ -36,7 +37,7 @@ func main() {
 func described(root string) ([]byte, error) {
 	shapes := map[string]httpx.Shape{}
 	for _, of := range []func() map[string]httpx.Shape{intake.Shapes, threshold.Shapes, followup.Shapes,
-		bridging.Shapes, journey.Shapes, delivery.Shapes, gateway.Shapes} {
+		bridging.Shapes, journey.Shapes, delivery.Shapes, traces.Shapes, gateway.Shapes} {
 		maps.Copy(shapes, of())
 	}
 	if err := complete(schemas.Routes(), shapes); err != nil {

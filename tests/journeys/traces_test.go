@@ -1,0 +1,147 @@
+package journeys
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/telemetry"
+	"footbridge/libs/testkit"
+	"footbridge/schemas"
+	"footbridge/services/traces"
+	"footbridge/tests/system"
+)
+
+// Every process is killed, and so is every connection of the database; what was traced before is found after, and a
+// journey's waterfall is whole: from the message that came in to what was offered, over the services.
+func TestTracesOutliveTheKillingOfEverything(t *testing.T) {
+	t.Parallel()
+	a := newApart(t)
+	before := a.startEach()
+	a.discharge(birds(t)[0], "T1")
+	a.offered(1)
+	journey := a.theJourney()
+	var kept []telemetry.Span
+	system.Eventually(t, func() error {
+		var err error
+		kept, err = a.traced(journey)
+		if err != nil {
+			return err
+		}
+		return throughTheServices(kept)
+	})
+	for _, process := range before {
+		process.Kill()
+	}
+	a.killConnections()
+	a.startEach()
+	system.Eventually(t, func() error {
+		again, err := a.traced(journey)
+		if err != nil {
+			return err
+		}
+		for _, span := range kept {
+			if !slices.ContainsFunc(again, func(s telemetry.Span) bool {
+				return s.TraceID == span.TraceID && s.SpanID == span.SpanID
+			}) {
+				return fmt.Errorf("%s of %s is gone", span.Name, span.Service)
+			}
+		}
+		return throughTheServices(again)
+	})
+	var found traces.Answer
+	out := a.command(a.addrs, "trace", "--service", schemas.Intake, "--work", "take an HL7 message", "--json")
+	if err := json.Unmarshal([]byte(out), &found); err != nil || len(found.Items) == 0 ||
+		!slices.Contains(found.Items[0].Journeys, journey) && !slices.Contains(found.Items[len(found.Items)-1].Journeys,
+			journey) {
+		t.Errorf("a search finds %v, %s", err, out)
+	}
+}
+
+// throughTheServices says which service did nothing for a journey, and what was done without a name that says it.
+func throughTheServices(spans []telemetry.Span) error {
+	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Journey} {
+		if !slices.ContainsFunc(spans, func(s telemetry.Span) bool { return s.Service == service }) {
+			return fmt.Errorf("of %d pieces of work none is of %s", len(spans), service)
+		}
+	}
+	for _, span := range spans {
+		if strings.HasPrefix(span.Name, "flow ") {
+			return fmt.Errorf("a span is called %q", span.Name)
+		}
+	}
+	return nil
+}
+
+// traced is what the command prints of a journey's trace.
+func (a *apart) traced(journey string) (spans []telemetry.Span, err error) {
+	out, code := system.Run(a.t, a.dir, with(a.addrs, "FOOTBRIDGE_STATE_DIR", a.dir), "trace", journey, "--json")
+	if code != 0 {
+		return nil, fmt.Errorf("trace ended with %d: %s", code, out)
+	}
+	return spans, json.Unmarshal([]byte(out), &spans)
+}
+
+// theJourney is the one journey that there is.
+func (a *apart) theJourney() (id string) {
+	a.t.Helper()
+	admin, err := pgxpool.New(a.t.Context(), a.database.URL())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.QueryRow(a.t.Context(), `select j.id::text from journey.journey j
+		join followup.offer o on o.journey = j.id limit 1`).Scan(&id); err != nil {
+		a.t.Fatal(err)
+	}
+	return id
+}
+
+// killConnections ends every connection to the database, as a server that is restarted does.
+func (a *apart) killConnections() {
+	a.t.Helper()
+	admin, err := pgxpool.New(a.t.Context(), a.database.URL())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.Exec(a.t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
+		where usename like 'footbridge_%'`); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// The database of traces is away from the beginning, on a port where nobody listens: everything else is ready and
+// works, a note says what is not kept, and the page says so.
+func TestLosingTracesLosesNothingElse(t *testing.T) {
+	t.Parallel()
+	s := system.Start(t, func(db *testkit.DB) {
+		db.URLs[schemas.Traces] = "postgres://footbridge_traces@127.0.0.1:1/nowhere"
+	})
+	system.Eventually(t, func() error {
+		out, code := system.Run(t, s.StateDir, s.Settings(), "status", "--json")
+		if code != 0 || !strings.Contains(out, "traces are not kept") {
+			return fmt.Errorf("status ended with %d and says %s", code, out)
+		}
+		return nil
+	})
+	response, err := http.Get("http://" + s.Ops + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("readiness is answered with %d", response.StatusCode)
+	}
+	for path, want := range map[string]int{"/api/traces": http.StatusServiceUnavailable,
+		"/api/journeys": http.StatusOK} {
+		if got := s.Ask(schemas.Operator, http.MethodGet, path, "", nil).Status; got != want {
+			t.Errorf("%s is answered with %d, not %d", path, got, want)
+		}
+	}
+}
