@@ -103,7 +103,8 @@ func resourceOf(service string) *resourcepb.Resource {
 		Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: service}}}}}
 }
 
-// only leaves a span the attributes that may be kept, and takes the text of its status away.
+// only leaves a span the attributes that may be kept, and takes the text of its status away, and what a caller's
+// tracing system wrote of its own (tracestate).
 func only(span *tracepb.Span, allowed []string) {
 	keep := func(attributes []*commonpb.KeyValue) []*commonpb.KeyValue {
 		return slices.DeleteFunc(attributes, func(kv *commonpb.KeyValue) bool {
@@ -116,8 +117,9 @@ func only(span *tracepb.Span, allowed []string) {
 		event.Attributes = keep(event.Attributes)
 	}
 	for _, link := range span.Links {
-		link.Attributes = keep(link.Attributes)
+		link.Attributes, link.TraceState = keep(link.Attributes), ""
 	}
+	span.TraceState = ""
 	if span.Status != nil {
 		span.Status.Message = ""
 	}

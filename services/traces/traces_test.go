@@ -199,11 +199,9 @@ func TestTracesAreFoundByWhatIsKnownOfThem(t *testing.T) {
 func TestABatchHandedOverTwiceIsKeptOnce(t *testing.T) {
 	t.Parallel()
 	f := begin(t, clock.Real())
+	one := spanned{trace: 1, id: 1, service: "intake", name: "one", at: time.Now()}
 	for range 2 {
-		must(t, f.Take(t.Context(), sent(spanned{trace: 1, id: 1, service: "intake", name: "one", at: time.Now()},
-			spanned{trace: 2, id: 1, service: "intake", name: "two",
-				at: time.Now().Add(-time.Minute).Truncate(time.Hour)},
-		)[1:]))
+		must(t, f.Take(t.Context(), sent(one)))
 	}
 	if got := f.found(t, ""); len(got.Items) != 1 {
 		t.Errorf("found %+v", got.Items)
@@ -242,6 +240,20 @@ func TestAJourneysWaterfallIsItsOwnAndNamesNobody(t *testing.T) {
 	}
 	if status, _ := f.ask(t, "/api/traces/"+fmt.Sprintf("%032x", 7), opera); status != 404 {
 		t.Errorf("a trace that is not there is answered with %d", status)
+	}
+}
+
+func TestWhatACallersTracingWroteOfItsOwnIsNotKept(t *testing.T) {
+	t.Parallel()
+	p, err := newPacking()
+	must(t, err)
+	batch := sent(spanned{trace: 1, id: 1, service: "intake", name: "one", at: time.Now(),
+		journeys: []string{firstJourney}})
+	span := batch[0].ScopeSpans[0].Spans[0]
+	span.TraceState, span.Links[0].TraceState = "vendor=Alice", "vendor=Alice"
+	fragments := p.fragments(batch, schemas.AllowedAttributes)
+	if kept := fmt.Sprint(fragments[0].sent); strings.Contains(kept, "Alice") {
+		t.Errorf("it keeps %s", kept)
 	}
 }
 

@@ -210,7 +210,7 @@ func (s *stand) environment(p *proc) []string {
 		"GOMAXPROCS=2",
 	}
 	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
-		schemas.Journey, schemas.Delivery, schemas.Console} {
+		schemas.Journey, schemas.Delivery, schemas.Console, schemas.Traces} {
 		addr := p.addr
 		if p.service != name {
 			_, number, _ := strings.Cut(p.name, "/")
