@@ -246,7 +246,7 @@ func (s *stand) makeKeys() {
 	var all []keyring.Holder
 	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
 		schemas.Journey, schemas.Delivery, schemas.Gateway,
-		schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey} {
+		schemas.Console, schemas.Traces, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey} {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}
 	if _, err := keyring.At(filepath.Join(s.dir, "keys")).Make(nil, all...); err != nil {
