@@ -31,6 +31,7 @@ type Shifted struct {
 
 	mu        sync.Mutex
 	sets      int           // how often it was set
+	found     int           // looks that found something, since it was first set
 	moved     chan struct{} // closed by the next Set; nil while nobody waits for it
 	followers map[*Follower]struct{}
 }
@@ -126,6 +127,14 @@ func (s *Shifted) Settled() bool {
 	return true
 }
 
+// Found is how many looks of followers have found something to do: where it stays as it was while all look, nothing is
+// due.
+func (s *Shifted) Found() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.found
+}
+
 // Follower is a loop that looks at intervals of real time for what has fallen due. Where the clock is moved it looks at
 // once, and says when it has. A nil one follows the real clock, which nobody moves.
 type Follower struct {
@@ -153,6 +162,16 @@ func (f *Follower) Look() <-chan struct{} {
 	}
 	f.looking = f.clock.sets
 	return f.clock.moved
+}
+
+// Found notes that a look found something to do.
+func (f *Follower) Found() {
+	if f == nil {
+		return
+	}
+	f.clock.mu.Lock()
+	defer f.clock.mu.Unlock()
+	f.clock.found++
 }
 
 // Looked ends a look that found nothing more.

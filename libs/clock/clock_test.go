@@ -90,6 +90,28 @@ func TestAMovedClockIsSettledWhenAllThatFollowItHaveLooked(t *testing.T) {
 	}
 }
 
+func TestAMovedClockTellsWhetherALookFoundSomething(t *testing.T) {
+	t.Parallel()
+	var c clock.Shifted
+	one, other := c.Follow(), c.Follow()
+	before := c.Found()
+	for _, f := range []*clock.Follower{one, other, nil} {
+		f.Look()
+		f.Looked()
+	}
+	if c.Found() != before {
+		t.Error("looks that found nothing count")
+	}
+	other.Look()
+	other.Found()
+	if other.Looked(); c.Found() == before {
+		t.Error("a look that found something does not count")
+	}
+	if (*clock.Follower)(nil).Found(); c.Found() != before+1 {
+		t.Error("who follows a clock that nobody moves counts")
+	}
+}
+
 func TestIDsMadeInTurnSortInThatTurn(t *testing.T) {
 	moment := time.Date(2031, 2, 3, 4, 5, 6, 7_000, time.UTC)
 	for _, step := range []time.Duration{0, time.Nanosecond, time.Microsecond, time.Second} {

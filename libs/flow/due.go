@@ -16,10 +16,16 @@ import (
 // runDue runs a due loop: each Every, at once after Wake, and again at once while there is more than a batch. A batch
 // that fails is done again row by row, so that one row stops only itself.
 func (f *Flow) runDue(ctx context.Context, due Due) {
-	f.loop(ctx, due.Name, due.Every, f.wake[due.Name], func() (bool, error) {
+	f.loop(ctx, due.Name, due.Every, f.wake[due.Name], func() (left, error) {
 		taken, _, err := f.doDue(due, due.Limit)
 		if err == nil || isInfrastructure(err) || due.Limit < 2 {
-			return taken >= due.Limit && due.Limit > 0, err
+			switch {
+			case taken >= due.Limit && due.Limit > 0:
+				return more, err
+			case taken > 0:
+				return done, err
+			}
+			return nothing, err
 		}
 		return f.doSingly(ctx, due, err)
 	})
@@ -47,17 +53,17 @@ func (f *Flow) doDue(due Due, limit int) (taken int, rows []string, err error) {
 
 // doSingly does a batch that failed row by row, and sets those aside that fail alone. It returns an error where the
 // loop does not name its rows, where database or broker are in trouble, and where nothing at all could be done.
-func (f *Flow) doSingly(ctx context.Context, due Due, why error) (again bool, err error) {
-	done, failed := 0, 0
-	for try := 1; done+failed < due.Limit && ctx.Err() == nil; try++ {
+func (f *Flow) doSingly(ctx context.Context, due Due, why error) (left, error) {
+	did, failed := 0, 0
+	for try := 1; did+failed < due.Limit && ctx.Err() == nil; try++ {
 		taken, rows, err := f.doDue(due, 1)
 		switch {
 		case err == nil && taken == 0:
-			return false, nil
+			return nothing, nil
 		case err == nil:
-			done, try = done+1, 0
+			did, try = did+1, 0
 		case isInfrastructure(err) || len(rows) == 0:
-			return false, err
+			return nothing, err
 		case pg.IsUnique(err) && try < uniqueTries:
 		default:
 			failed, try = failed+1, 0
@@ -67,10 +73,10 @@ func (f *Flow) doSingly(ctx context.Context, due Due, why error) (again bool, er
 				keyRunbook, "rows-aside.md", "error", strings.Join(rows, ", ")+": "+firstLine(err))
 		}
 	}
-	if done == 0 && failed > 1 {
-		return false, why
+	if did == 0 && failed > 1 {
+		return nothing, why
 	}
-	return true, nil
+	return more, nil
 }
 
 // postponedFor is for how long a row that could not be done is left out before it is tried again.
@@ -108,24 +114,36 @@ func (a *postponed) count() int {
 // the trouble may have been over in a second, while the loop's own period is ten minutes.
 const retryAfter = 2 * time.Second
 
+// left is what a loop has found, and whether there is more of it.
+type left int
+
+const (
+	nothing left = iota // was due
+	done                // all that was due
+	more                // is due: it looks again at once
+)
+
 // loop calls once each period, on every wake, and again at once while it says so; where a test moves its clock, at once
 // too. An error is waited out.
 func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake <-chan struct{},
-	once func() (again bool, err error)) {
+	once func() (left, error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	follower := clock.FollowerOf(f.cfg.Clock)
 	defer follower.Leave()
 	for ctx.Err() == nil {
 		moved := follower.Look()
-		again, err := once()
+		found, err := once()
 		if err != nil && ctx.Err() == nil {
 			f.faults.set(name, err)
 			f.cfg.Log.Warn("what falls due could not be done; trying again", "loop", name, "error", firstLine(err))
 		} else if err == nil {
 			f.faults.clear(name)
 		}
-		if again && err == nil {
+		if found != nothing {
+			follower.Found()
+		}
+		if found == more && err == nil {
 			continue
 		}
 		var retry <-chan time.Time

@@ -91,7 +91,13 @@ func (f *Flow) deadLetter(refused []letter) error {
 
 // retryParked tries parked events again when their time has come, one at a time.
 func (f *Flow) retryParked(ctx context.Context) {
-	f.loop(ctx, "parked", time.Second, nil, func() (bool, error) { return f.retryOne(ctx) })
+	f.loop(ctx, "parked", time.Second, nil, func() (left, error) {
+		again, err := f.retryOne(ctx)
+		if again {
+			return more, err
+		}
+		return nothing, err
+	})
 }
 
 // waitingLetter is a letter whose next try is due.

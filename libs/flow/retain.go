@@ -32,26 +32,30 @@ func (f *Flow) byDay() map[string]int {
 	return all
 }
 
-// keepRetention makes partitions ahead and drops those that have been kept for long enough, once a minute however often
-// a test moves its clock.
+// keepRetention makes partitions ahead, each minute and on each new day, and drops those that have been kept for long
+// enough, once a minute however often a test moves its clock.
 func (f *Flow) keepRetention(ctx context.Context) {
-	var last time.Time
-	f.loop(ctx, "retention", time.Minute, nil, func() (bool, error) {
-		if err := f.makePartitions(ctx); err != nil {
-			return false, err
+	const often = time.Minute - time.Second
+	var made, last, day time.Time
+	f.loop(ctx, "retention", time.Minute, nil, func() (left, error) {
+		if today := f.cfg.Clock.Now().Truncate(24 * time.Hour); !today.Equal(day) || time.Since(made) > often {
+			if err := f.makePartitions(ctx); err != nil {
+				return nothing, err
+			}
+			made, day = time.Now(), today
 		}
 		now, ok := f.retentionNow()
-		if !ok || time.Since(last) < time.Minute-time.Second {
-			return false, nil
+		if !ok || time.Since(last) < often {
+			return nothing, nil
 		}
 		last = time.Now()
 		for table, keep := range f.byDay() {
 			if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, table, pg.ByUUIDv7,
 				now.AddDate(0, 0, -keep)); f.mayStay(err) != nil {
-				return false, fmt.Errorf("dropping old partitions of %s: %w", table, err)
+				return nothing, fmt.Errorf("dropping old partitions of %s: %w", table, err)
 			}
 		}
-		return false, nil
+		return nothing, nil
 	})
 }
 

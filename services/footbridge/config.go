@@ -18,6 +18,7 @@ import (
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/followup"
+	"footbridge/services/gateway"
 	"footbridge/services/journey"
 	"footbridge/services/threshold/criteria"
 )
@@ -91,11 +92,12 @@ type Config struct {
 	TracesBytes  int64          `env:"TRACES_BYTES" default:"4294967296" help:"how much room traces may take in the database, in bytes; over that the oldest days go first"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
-	development bool        // fixed principals
-	madeUp      *madeUp     // the identity provider of dev --oidc
-	quiet       bool        // only what needs attention is logged
-	clock       clock.Clock // in the place of the machine's: the demo tells of days gone by
-	simulation  string      // the token of a simulation's hospital: everything here is one
+	development bool          // fixed principals
+	madeUp      *madeUp       // the identity provider of dev --oidc
+	quiet       bool          // only what needs attention is logged
+	clock       clock.Clock   // in the place of the machine's: the demo tells of days gone by
+	simulation  string        // the token of a simulation's hospital: everything here is one
+	rates       gateway.Rates // how often anybody may ask; zero values are the usual ones
 }
 
 // creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: the nkey of its key

@@ -529,7 +529,7 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	g, err := gateway.New(gateway.Config{
 		Sessions: p.sessions, SignIn: signIn, Workers: named, Providers: providers,
 		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in",
-		GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
+		GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock, Rates: p.cfg.rates,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -27,6 +28,7 @@ import (
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/footbridge/sim"
+	"footbridge/services/gateway"
 	"footbridge/services/threshold/criteria"
 )
 
@@ -104,9 +106,15 @@ func (o *options[T]) asSimulation(held *clock.Held, scenario *sim.Scenario) (end
 		principal.HashToken(o.simulation), o.Organisation, schemas.System, sim.Source)
 	err = errors.Join(os.WriteFile(o.Tokens, []byte(line), 0o600), o.directoryOf(scenario, folder), o.freePorts())
 	o.development, o.LogText, o.quiet, o.clock = true, true, true, held
+	// Rates are by the machine's clock, and a day passes here in less than a second.
+	o.rates = gateway.Rates{Systems: unbounded, People: unbounded, Unknown: unbounded, Guests: unbounded,
+		AllGuests: unbounded, Knocks: unbounded, Codes: unbounded, AllCodes: unbounded}
 	o.OutwardAllow = append(o.OutwardAllow, "127.0.0.0/8")
 	return func() { _ = os.RemoveAll(folder) }, err
 }
+
+// unbounded is more requests a second than anybody sends.
+const unbounded = 1e6
 
 // directoryOf has the system use a scenario's directory, with its partners.
 func (o *options[T]) directoryOf(scenario *sim.Scenario, folder string) error {
@@ -153,6 +161,7 @@ type simSystem struct {
 	seen    map[string]bool // ids of events on the bus since mark
 	news    []flow.Event
 	mark    time.Time
+	arrived atomic.Int64 // events on the bus so far, each once
 }
 
 func (p *process) simSystem(ctx context.Context, held *clock.Held) (s *simSystem, stop func(), err error) {
@@ -210,6 +219,7 @@ func (s *simSystem) published(msg *nats.Msg) {
 	if !s.seen[e.ID] {
 		s.seen[e.ID] = true
 		s.news = append(s.news, e)
+		s.arrived.Add(1)
 	}
 }
 
@@ -235,37 +245,22 @@ func (s *simSystem) MoveTo(ctx context.Context, at time.Time) error {
 		}
 	}
 	s.mu.Unlock()
-	s.held.MoveTo(at)
-	return s.Settle(ctx)
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	return s.looked(ctx, at)
 }
 
-// askAgain is how often a request is sent again that was refused for a while: a session had ended, or more came than
-// was agreed, as days pass here in seconds.
-const askAgain = 5
-
-// Ask sends one request as somebody who is signed in, or as the hospital's system.
-func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (answer sim.Answer, err error) {
-	for range askAgain {
-		answer, err = s.ask(ctx, who, r)
-		if err != nil {
-			return answer, err
-		}
-		switch answer.Status {
-		case http.StatusUnauthorized:
-			s.mu.Lock()
-			delete(s.cookies, principalOf(who))
-			s.mu.Unlock()
-		case http.StatusTooManyRequests:
-			select {
-			case <-ctx.Done():
-				return answer, context.Cause(ctx)
-			case <-time.After(time.Second):
-			}
-		default:
-			return answer, nil
-		}
+// Ask sends one request as somebody who is signed in, or as the hospital's system; once more where their session had
+// ended, as days pass here in less than a second.
+func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (sim.Answer, error) {
+	answer, err := s.ask(ctx, who, r)
+	if err != nil || answer.Status != http.StatusUnauthorized {
+		return answer, err
 	}
-	return answer, nil
+	s.mu.Lock()
+	delete(s.cookies, principalOf(who))
+	s.mu.Unlock()
+	return s.ask(ctx, who, r)
 }
 
 func principalOf(who sim.Who) principal.Principal {
@@ -330,47 +325,48 @@ func (s *simSystem) sign(request *http.Request, who sim.Who) error {
 // settleWithin is how long everything may take that follows from one move of the clock.
 const settleWithin = 10 * time.Minute
 
-// Settle waits until nothing is under way and nothing falls due at the time that the clock shows: every loop has
-// looked, every event is published and taken in, and a further look finds nothing.
+// Settle waits until nothing is under way and nothing falls due at the time that the clock shows: every event is
+// published and taken in, every loop has looked since and found nothing.
 func (s *simSystem) Settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
+	if err := s.resolved(ctx); err != nil {
+		return err
+	}
+	return s.looked(ctx, s.held.Now())
+}
+
+// looked moves the clock and waits until all loops have looked at it, again for as long as anything comes of it.
+func (s *simSystem) looked(ctx context.Context, at time.Time) error {
 	for {
-		before, err := s.resolved(ctx)
-		if err != nil {
-			return err
-		}
-		s.held.MoveTo(s.held.Now())
+		found, arrived := s.held.Found(), s.arrived.Load()
+		s.held.MoveTo(at)
 		if err := s.until(ctx, "a loop looks at the clock", func() (bool, error) {
 			return s.held.Settled(), nil
 		}); err != nil {
 			return err
 		}
-		after, err := s.resolved(ctx)
-		if err != nil || after == before {
+		if err := s.resolved(ctx); err != nil {
 			return err
+		}
+		if s.held.Found() == found && s.arrived.Load() == arrived {
+			return nil
 		}
 	}
 }
 
-// resolved waits until every event that was written is on the bus, and every reader has taken it in; it returns how
-// many were written since the mark.
-func (s *simSystem) resolved(ctx context.Context) (written int, err error) {
+// resolved waits until every event that was written is on the bus, and every reader has taken it in.
+func (s *simSystem) resolved(ctx context.Context) error {
 	events, _ := s.cfg.streams()
-	err = s.until(ctx, "events are published and taken in", func() (bool, error) {
-		ids, err := sim.Written(ctx, s.db, stateful(), s.mark)
-		if err != nil || !s.allSeen(ids) {
-			return false, err
-		}
+	return s.until(ctx, "events are published and taken in", func() (bool, error) {
+		arrived := s.arrived.Load()
 		unread, err := s.conn.Unread(ctx, events.Name)
 		if err != nil || unread > 0 {
 			return false, err
 		}
-		again, err := sim.Written(ctx, s.db, stateful(), s.mark)
-		written = len(again)
-		return len(again) == len(ids), err
+		ids, err := sim.Written(ctx, s.db, stateful(), s.mark)
+		return err == nil && s.allSeen(ids) && s.arrived.Load() == arrived, err
 	})
-	return written, err
 }
 
 func (s *simSystem) allSeen(ids []string) bool {

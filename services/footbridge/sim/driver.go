@@ -140,7 +140,7 @@ func (r *run) day(ctx context.Context, first calendar.Day, n int) error {
 			return fmt.Errorf("%s: %w", at.In(r.zone).Format("2 January 15:04"), err)
 		}
 	}
-	return r.evening(ctx, day)
+	return r.spent("evenings", func() error { return r.evening(ctx, day) })
 }
 
 // something says whether anybody works at a time, or the hospital has sent something by then.
@@ -156,22 +156,52 @@ func (r *run) something(at time.Time) bool {
 	return false
 }
 
-// hour is one step of the clock, and what everybody does at it.
+// hour is one step of the clock, and what everybody does at it: first what comes from outside, then, when it has come
+// to them, whoever works.
 func (r *run) hour(ctx context.Context, at time.Time) error {
-	if err := r.move(ctx, at); err != nil {
+	if err := r.spent("moving the clock", func() error { return r.move(ctx, at) }); err != nil {
 		return err
 	}
-	for _, act := range []func(context.Context) (int, error){r.hospital.act, r.tell, r.teamsAct, r.callersAct,
-		r.partnersAct} {
-		done, err := act(ctx)
-		if err == nil && done > 0 {
-			err = r.settle(ctx)
-		}
-		if err != nil {
+	outside, inside := []act{{"the hospital", r.hospital.act}, {"people", r.tell}},
+		[]act{{"staff", r.teamsAct}, {"callers", r.callersAct}, {"partners", r.partnersAct}}
+	if err := r.actAll(ctx, outside); err != nil {
+		return err
+	}
+	if err := r.actAll(ctx, inside); err != nil {
+		return err
+	}
+	return r.spent("checks", func() error { return r.check(ctx) })
+}
+
+// act is what some of those do who take part, and how many things they did.
+type act struct {
+	who string
+	do  func(context.Context) (done int, err error)
+}
+
+// actAll lets some act, and waits until what follows from that has happened.
+func (r *run) actAll(ctx context.Context, acts []act) error {
+	did := 0
+	for _, a := range acts {
+		if err := r.spent(a.who, func() error {
+			done, err := a.do(ctx)
+			did += done
+			return err
+		}); err != nil {
 			return err
 		}
 	}
-	return r.check(ctx)
+	if did == 0 {
+		return nil
+	}
+	return r.spent("what follows", func() error { return r.settle(ctx) })
+}
+
+// spent does something and notes on whom the machine's time went.
+func (r *run) spent(on string, do func() error) error {
+	began := time.Now()
+	defer func() { r.report.Spent[on] += time.Since(began) }()
+	return do()
 }
 
 func (r *run) teamsAct(ctx context.Context) (done int, err error) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ type Report struct {
 	Ticks    int            `json:"ticks"`
 	Refused  map[string]int `json:"refused,omitempty"`
 	Took     time.Duration  `json:"-"`
+	// Spent is on what the machine's time went.
+	Spent map[string]time.Duration `json:"-"`
 
 	people map[*Person]*Fate
 	voided map[string]bool
@@ -89,7 +92,7 @@ func newReport(cfg Config, w *World) *Report {
 	s := cfg.Scenario
 	return &Report{Scenario: s.Name, Seed: s.seed, From: s.first.String(), Discharges: s.discharges,
 		Became: map[string]int{}, Unreached: map[string]int{}, Refused: map[string]int{}, Watched: map[string]int{},
-		Faults: []Fault{},
+		Faults: []Fault{}, Spent: map[string]time.Duration{},
 		people: make(map[*Person]*Fate, len(w.People)), voided: map[string]bool{}}
 }
 
@@ -243,6 +246,12 @@ func (r *Report) tell(out io.Writer) {
 	fmt.Fprintf(out, "%d messages, %d requests, %d looks by partners at who somebody is, %d ticks, in %s.\n\n",
 		r.Messages,
 		r.Requests, r.Looks, r.Ticks, r.Took)
+	fmt.Fprintf(out, "%.0f people x days a second; the time went on", float64(r.Discharges*len(r.Days))/
+		max(r.Took.Seconds(), 0.001))
+	for _, on := range byCount(r.Spent) {
+		fmt.Fprintf(out, " %s %s,", on, r.Spent[on].Round(100*time.Millisecond))
+	}
+	fmt.Fprint(out, " and little else.\n\n")
 	list := func(title string, counts map[string]int) {
 		if len(counts) == 0 {
 			return
@@ -278,14 +287,8 @@ func (r *Report) tell(out io.Writer) {
 }
 
 // byCount are the keys, the most frequent first.
-func byCount(counts map[string]int) []string {
+func byCount[N cmp.Ordered](counts map[string]N) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		if counts[a] != counts[b] {
-			return counts[b] - counts[a]
-		}
-		if a < b {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 }
