@@ -180,7 +180,7 @@ func dev(ctx context.Context, args []string) error {
 
 func (p *platform) runPostgres(ctx context.Context, h *service.Health) error {
 	server, err := private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(p.cfg.StateDir, "postgres"), Log: p.log,
-		Durable: true, TCP: true,
+		Durable: p.cfg.simulation == "", TCP: true, // of a simulation nothing is kept
 		Settings: map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "max_connections": "200"}})
 	if err != nil {
 		return err
