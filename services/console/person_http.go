@@ -159,6 +159,7 @@ func (s *Console) lookWords(l look) string {
 // seesWords say what somebody saw.
 var seesWords = map[string]string{"all": "your name and how to reach you", "partner": "your name and how to reach you",
 	"consent": "what you said yes and no to", "nothing": "nothing",
+	"number":        "your number, to send you a text",
 	"gave-own-page": "gave you the code for this page", "printed-letter": "printed a letter for you",
 	"printed-slip": "printed a slip for you"}
 

@@ -340,6 +340,7 @@ var roleNames = map[string]string{
 	string(schemas.SendingTeam):   "Liaison team",
 	string(schemas.Navigator):     "Navigator",
 	string(schemas.Operator):      "Operator",
+	string(schemas.ServiceItself): "Footbridge itself",
 	string(schemas.TreatingStaff): "Treating staff",
 
 	string(schemas.YoungPeoplesClinician): "Young people’s clinician",

@@ -88,6 +88,11 @@ type Config struct {
 	Mail          *mail.Sender
 	URL, ReturnTo string
 	Sink          *mail.Sink
+	// Texter sends texts to people, to the number that TextNumber gives for each at its sending; nil: none are sent.
+	// Texted are those of development.
+	Texter     Texter
+	TextNumber TextNumber
+	Texted     *LogTexter
 	// RingAfter is how long a human may take to act on a mailed offer before a navigator rings (24 h).
 	RingAfter time.Duration
 	// Partners are the ids of the partners that the directory lists.
@@ -125,10 +130,15 @@ type Service struct {
 	returnTo  string
 	sink      *mail.Sink
 	ringAfter time.Duration
-	partners  []string
-	notify    *notify.Sender
-	told      []Told
-	mailing   atomic.Pointer[mailer]
+
+	texter     Texter
+	textNumber TextNumber
+	texted     *LogTexter
+
+	partners []string
+	notify   *notify.Sender
+	told     []Told
+	mailing  atomic.Pointer[mailer]
 }
 
 // New makes the service.
@@ -142,6 +152,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s.zone, s.mail, s.url, s.returnTo, s.sink = zone, cfg.Mail, strings.TrimSuffix(cfg.URL, "/"), cfg.ReturnTo, cfg.Sink
+	s.texter, s.textNumber, s.texted = cfg.Texter, cfg.TextNumber, cfg.Texted
 	s.partners, s.notify, s.told = cfg.Partners, cfg.Notify, cfg.Told
 	s.ringAfter = cmp.Or(max(cfg.RingAfter, 0), usualRing)
 	if s.tellWithin <= 0 {

@@ -24,6 +24,8 @@ func (s *Service) Due() []flow.Due {
 		{Name: "mails-made", Every: 500 * time.Millisecond, Limit: 100, Run: s.makeMails},
 		{Name: "mails", Every: 500 * time.Millisecond, Limit: mailSlots, Run: s.sendMails},
 		{Name: "mails-left", Every: time.Minute, Limit: 500, Run: s.endLeft},
+		{Name: "texts", Every: time.Second, Limit: textsAtOnce, Run: s.sendTexts},
+		{Name: "texts-kept", Every: time.Hour, Limit: 500, Run: s.forgetTexts},
 		{Name: "alerts", Every: time.Second, Limit: 200, Run: s.alert},
 	}
 }

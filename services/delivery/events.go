@@ -38,6 +38,7 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 	var withhold, heard []string
 	var unnews []unsaid
 	var offers []offerRow
+	var texts []textRow
 	for _, r := range changed {
 		told, taken := r.State.tell()
 		tellBy := now.Add(s.tellWithin)
@@ -57,6 +58,7 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 		}
 		unnews = append(unnews, back...)
 		offers = append(offers, rows...)
+		texts = append(texts, s.textsFor(r, told, now)...)
 		for id, o := range r.State.Offers {
 			if o.heard() {
 				heard = append(heard, id)
@@ -73,6 +75,7 @@ func (s *Service) reconcile(now time.Time, changed []*record, telling func()) fu
 			return err
 		}
 		saveOffers(q, offers)
+		saveTexts(q, texts)
 		if len(heard) > 0 {
 			toldOffers(q, heard)
 		}

@@ -64,6 +64,7 @@ func (c *Config) check(names ...string) error {
 		}
 	}
 	if runs(schemas.Delivery) {
+		wrong = append(wrong, c.checkTexts())
 		wrong = append(wrong, c.checkMail(!runs(schemas.Gateway))...)
 	}
 	if runs(schemas.Gateway) {

@@ -72,6 +72,7 @@ type Config struct {
 	MailReturn   string         `env:"MAIL_RETURN" help:"the address that mail comes back to, such as return@footbridge.example.nhs.uk; each mail has its own, with a plus sign after return; empty: where it comes from"`
 	MailReturnTo string         `env:"MAIL_RETURN_ADDR" as:"hostport" help:"where your mail server brings over SMTP what comes back (host:port); empty: nowhere, and what comes back is not seen"`
 	MailSelector string         `env:"MAIL_DKIM_SELECTOR" help:"the selector of the DKIM key that your mail server signs with, for doctor to look at"`
+	Texts        string         `env:"TEXTS" help:"how people are texted: off, or in development log, which is the usual there; there is no sender yet"`
 	MailRing     time.Duration  `env:"MAIL_RING_AFTER" default:"24h" help:"how long a human may take to act on an offer that was mailed before a navigator rings"`
 	TellTo       []string       `env:"NAVIGATOR_TOLD" help:"where navigators are told that something did not reach a partner: e-mail addresses and https webhooks, comma between, the next where one does not take it"`
 	PageSecret   service.Secret `env:"PAGE_SECRET" help:"signs the webhooks that page those who are on call (at least 24 characters); empty: none are sent"`

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,7 +38,8 @@ type process struct {
 	*platform
 	runner   *service.Runner
 	verifier *principal.Verifier
-	handlers map[string]http.Handler // of the services that run here
+	exposed  sync.Mutex
+	handlers map[string]http.Handler // of the services that run here; under exposed
 	sessions *gateway.Sessions
 }
 
@@ -240,6 +242,9 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err := p.mailFor(ctx, &cfg); err != nil {
 		return err
 	}
+	if err := p.textsFor(&cfg); err != nil {
+		return err
+	}
 	returns, err := p.cfg.mailReturns(ctx)
 	if err != nil {
 		return err
@@ -390,7 +395,9 @@ func (p *process) expose(ctx context.Context, name string, routes routing) (serv
 func (p *process) publish(ctx context.Context, name string, handler http.Handler) (serve func(context.Context) error,
 	err error) {
 	if p.gatewayIsHere() {
+		p.exposed.Lock()
 		p.handlers[name] = handler
+		p.exposed.Unlock()
 		return nil, nil
 	}
 	addr := p.cfg.Addrs.of(name)
@@ -426,7 +433,10 @@ func (p *process) backends() (map[string]http.Handler, error) {
 		if backends[name] != nil || name == schemas.Gateway {
 			continue
 		}
-		if here, ok := p.handlers[name]; ok {
+		p.exposed.Lock()
+		here, ok := p.handlers[name]
+		p.exposed.Unlock()
+		if ok {
 			backends[name] = here
 			continue
 		}

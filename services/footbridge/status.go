@@ -294,6 +294,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"who hears outside when it stops", func(context.Context) (string, error) { return c.checkHeartbeat() }},
 		{"the list for when the system is down", func(context.Context) (string, error) { return c.checkFallback() }},
 		{"mail", c.checkMailSent},
+		{"texts", func(context.Context) (string, error) { return c.textsSent(), c.checkTexts() }},
 		{"sign-in of staff", c.checkProviders},
 		{"broker and streams", func(ctx context.Context) (string, error) { return c.checkBroker(ctx, only) }},
 	} {

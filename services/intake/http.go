@@ -44,6 +44,7 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 	handlers["GET /api/facilities"] = s.getFacilities
 	handlers["POST /api/facilities/{id}/place"], handlers["POST /api/facilities/{id}/unplace"] = s.postPlace,
 		s.postUnplace
+	mux.Handle("POST "+schemas.TextNumbers, s.numberForText)
 	return httpx.Register(mux, append(schemas.RoutesOf(Name), schemas.BetweenServices(Name)...), handlers, s.guard)
 }
 

@@ -6,3 +6,4 @@ grant select, insert, update on subscription, outgoing, attempt to login;
 grant select, insert, delete on link to login; -- one that opens nothing any more is forgotten
 grant select, insert, update on notice, mail, alert to login;
 grant select, update on mail_channel to login;
+grant select, insert, update, delete on text to login; -- what ended a month ago is forgotten

@@ -44,6 +44,8 @@ type Channel struct {
 	FromHour        int  `json:"fromHour,omitempty"`
 	ToHour          int  `json:"toHour,omitempty"`
 	MayLeaveMessage bool `json:"mayLeaveMessage,omitempty"`
+	// Reminders: they asked to be reminded by it of what is planned with them.
+	Reminders bool `json:"reminders,omitempty"`
 	// Paused: it is another's number, or another answers it. It is not used before the person was asked.
 	Paused bool `json:"paused,omitempty"`
 }
