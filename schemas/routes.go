@@ -145,6 +145,16 @@ var routes = []Route{
 		"Releases a message that had been quarantined, to be read again."},
 	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,
 		"Dismisses a message that had been quarantined as of no concern here."},
+	{"GET", "/api/messages/{id}/content", Intake, []Role{Navigator, Operator}, false,
+		"Takes one message apart, with who it is about hidden: its fields, which line of the sender's profile said what " +
+			"of it, and what followed; to an operator the values of what says how it came alone."},
+	{"POST", "/api/messages/search", Intake, []Role{Navigator, Operator}, false,
+		"Finds the messages of a visit by its exact number: what became of it. Every search is kept."},
+	{"POST", "/api/messages/{id}/dry-run", Intake, []Role{Navigator, Operator}, false,
+		"Says what another profile would make of a message, after what came before of its visit. Nothing is kept."},
+	{"POST", "/api/messages/{id}/read-again", Intake, []Role{Navigator, Operator}, false,
+		"Reads again, as it came, a message that was ignored or refused, by the sender's profile as it is now; who " +
+			"asked for it is kept."},
 
 	{"GET", "/api/facilities", Intake, []Role{Navigator, Operator}, false,
 		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a " +

@@ -270,6 +270,15 @@ func IDTime(id string) (time.Time, bool) {
 	return time.UnixMilli(int64(ms)).UTC(), true
 }
 
+// FloorID is the least UUIDv7 of an instant's millisecond: all ids of that instant or later are at or above it.
+func FloorID(t time.Time) string {
+	ms := uint64(t.UnixMilli())
+	id := [16]byte{6: 0x70, 8: 0x80}
+	binary.BigEndian.PutUint32(id[:4], uint32(ms>>16))
+	binary.BigEndian.PutUint16(id[4:6], uint16(ms))
+	return format(id)
+}
+
 func format(id [16]byte) string {
 	var s [36]byte
 	hex.Encode(s[0:8], id[0:4])

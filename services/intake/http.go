@@ -35,6 +35,7 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 			return s.postDecision(w, r, false)
 		},
 	}
+	maps.Copy(handlers, s.messageRoutes())
 	maps.Copy(handlers, s.peopleRoutes())
 	maps.Copy(handlers, s.ownPageRoutes())
 	maps.Copy(handlers, s.searchRoutes())
@@ -92,6 +93,9 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	filter := ledgerFilter{Outcome: query.Get("outcome")}
+	if filter.From, filter.To, err = s.period(query); err != nil {
+		return err
+	}
 	if one := schemas.ParameterOf("GET /api/messages", "outcome"); filter.Outcome != "" && !one.Allows(filter.Outcome) {
 		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", one.Values)
 	}
@@ -159,7 +163,7 @@ func (s *Service) postDecision(w http.ResponseWriter, r *http.Request, release b
 			return httpx.DamagedText()
 		}
 	}
-	line, err := s.decideByHuman(r.Context(), who, id, release, edits)
+	line, err := s.decideByHuman(r.Context(), who, id, humanDecision{release: release, edits: edits})
 	if err != nil {
 		return err
 	}
@@ -204,10 +208,17 @@ func (e releaseEdits) apply(s *record.ClinicalEvent) {
 	s.Visit = cmp.Or(e.Visit, s.Visit)
 }
 
+// humanDecision is what a human decides about a message: to release or dismiss one that is quarantined, or to read
+// again one from which nothing has followed.
+type humanDecision struct {
+	release, again bool
+	edits          releaseEdits
+}
+
 // decideByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
 // that was undecided; else a release reads it again, by the profile as it is now, and a dismissal ends it.
-func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id string, release bool,
-	edits releaseEdits) (LedgerLine, error) {
+func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id string,
+	decision humanDecision) (LedgerLine, error) {
 	for {
 		var line LedgerLine
 		err := s.flow.Do(ctx, func(tx *flow.Tx) error {
@@ -215,7 +226,7 @@ func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id
 			if err != nil {
 				return err
 			}
-			line, err = s.decideQuarantined(tx, who, held, release, edits)
+			line, err = s.decideQuarantined(tx, who, held, decision)
 			return err
 		})
 		if !errors.Is(err, errMergedMeanwhile) {
@@ -224,20 +235,30 @@ func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id
 	}
 }
 
-func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *quarantinedMessage, release bool,
-	edits releaseEdits) (LedgerLine, error) {
+func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *quarantinedMessage,
+	asked humanDecision) (LedgerLine, error) {
+	release, edits := asked.release, asked.edits
 	wanted := record.ReasonHumanOut
 	if release {
 		wanted = record.ReasonHumanIn
 	}
-	if held.Outcome != string(record.Quarantined) {
+	quarantined := held.Outcome == string(record.Quarantined)
+	switch {
+	case asked.again && canReadAgain(held.LedgerLine):
+	case asked.again && quarantined:
+		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is quarantined: release it or "+
+			"dismiss it.")
+	case asked.again && held.Decided != wanted:
+		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is %s: something has followed from "+
+			"it, or somebody has decided about it.", held.Outcome)
+	case !quarantined:
 		if held.Decided == wanted {
 			return held.LedgerLine, nil // asked for twice
 		}
 		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is not quarantined: it is %s.",
 			held.Outcome)
 	}
-	if release && !canRelease(held.LedgerLine) {
+	if release && quarantined && !canRelease(held.LedgerLine) {
 		return LedgerLine{}, httpx.NewProblem(http.StatusUnprocessableEntity, "This message cannot be released, only "+
 			"dismissed. %s", wordsFor(held.Reason))
 	}
@@ -267,7 +288,10 @@ func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *
 		}
 		decision = settled
 	}
-	job.emit(tx, append(decision.Emissions, emitReleased(held.ID)))
+	if quarantined { // of any other, nobody has been told that it waits
+		decision.Emissions = append(decision.Emissions, emitReleased(held.ID))
+	}
+	job.emit(tx, decision.Emissions)
 	if err := job.end(tx); err != nil {
 		return LedgerLine{}, err
 	}
@@ -334,14 +358,9 @@ func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMes
 // readAgain reads a message that could not be used, as it came, by the profile as it is now.
 func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMessage,
 	edits releaseEdits) (record.Decision, error) {
-	key, err := s.vault.Unwrap(held.ID, held.wrapped)
+	raw, err := s.openRaw(held)
 	if err != nil {
-		return record.Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. "+
-			"Dismiss it.").Because(err)
-	}
-	raw, err := key.Open(fieldRaw, held.raw)
-	if err != nil {
-		return record.Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
+		return record.Decision{}, err
 	}
 	reading := s.readKept(held, raw)
 	if held.Reason == record.ReasonGPChanged && edits.Facts.AreaGP == nil {

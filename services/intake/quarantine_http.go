@@ -87,11 +87,7 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 
 // contentOf reads a message as it came, by the profile as it is now.
 func (s *Service) contentOf(held *quarantinedMessage) *messageContent {
-	key, err := s.vault.Unwrap(held.ID, held.wrapped)
-	if err != nil || len(held.raw) == 0 {
-		return nil
-	}
-	raw, err := key.Open(fieldRaw, held.raw)
+	raw, err := s.openRaw(held)
 	if err != nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
@@ -802,7 +803,10 @@ func holdMessages(q queuer, all []record.QuarantinedMessage, due time.Time) {
 }
 
 // ledgerFilter narrows a list of messages; empty fields do not.
-type ledgerFilter struct{ Outcome, Sender string }
+type ledgerFilter struct {
+	Outcome, Sender string
+	From, To        time.Time // received from and before
+}
 
 const ledgerColumns = `m.id::text, m.organisation, m.sender, m.received_at, m.door, m.control_id, m.type, m.ack, m.outcome, m.reason,
 	coalesce(m.journey::text, ''), m.trace, m.due_at, m.settled_at, coalesce(m.settled_by, '')`
@@ -820,10 +824,17 @@ func (s *Service) ledger(ctx context.Context, who principal.Principal, filter le
 	if len(page.After) == 1 {
 		after = page.After[0]
 	}
+	floor := "00000000-0000-0000-0000-000000000000"
+	if !filter.From.IsZero() {
+		floor = clock.FloorID(filter.From)
+	}
+	if before := clock.FloorID(filter.To); !filter.To.IsZero() && before < after {
+		after = before
+	}
 	rows, err := s.pool.Query(ctx, `select `+ledgerColumns+` from message m
-		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or owner_of(m.organisation) = any($5))
+		where m.id < $1::uuid and m.id >= $7::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or owner_of(m.organisation) = any($5))
 		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, scopeOf(who).All,
-		scopeOf(who).Organisations, page.Limit+1)
+		scopeOf(who).Organisations, page.Limit+1, floor)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}

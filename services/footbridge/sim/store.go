@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/clock"
 )
 
 // Written are the ids of the events that some services have written down to be published, since a time.
@@ -16,9 +18,7 @@ func Written(ctx context.Context, db *pgxpool.Pool, services []string, since tim
 	for _, name := range services {
 		parts = append(parts, "select id::text from "+pgx.Identifier{name, "outbox"}.Sanitize()+" where id >= $1::uuid")
 	}
-	ms := since.Add(-time.Minute).UnixMilli()
-	from := fmt.Sprintf("%08x-%04x-7000-8000-000000000000", ms>>16, ms&0xffff)
-	rows, err := db.Query(ctx, strings.Join(parts, " union all "), from)
+	rows, err := db.Query(ctx, strings.Join(parts, " union all "), clock.FloorID(since.Add(-time.Minute)))
 	if err != nil {
 		return nil, fmt.Errorf("reading what has been written: %w", err)
 	}

@@ -41,15 +41,15 @@ type expectation struct {
 
 // SampleLine is what became of one message of a sample in a dry run, and what is wrong with that.
 type SampleLine struct {
-	Profile string         `json:"profile"`
-	Version string         `json:"version"`
-	Sample  string         `json:"sample"`
+	Profile string         `json:"profile"`          // its name
+	Version string         `json:"version"`          // the profile's
+	Sample  string         `json:"sample,omitempty"` // the file that the message stands in
 	Control string         `json:"controlId"`
 	Type    string         `json:"type"`
 	Ack     string         `json:"ack"`
 	Outcome record.Outcome `json:"outcome"`
 	Reason  string         `json:"reason,omitempty"`
-	Wrong   []string       `json:"wrong,omitempty"`
+	Wrong   []string       `json:"wrong,omitempty"` // what was expected otherwise
 }
 
 // ShippedProfileFiles are the profiles built in, with their samples.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	pathpkg "path"
 	"regexp"
 	"slices"
 	"sort"
@@ -79,6 +80,8 @@ type Profile struct {
 	facilityPaths []hl7.Path
 	// actingReasons are the segments of reasonPaths that come with an action code, each once.
 	actingReasons []string
+	// layers are the files that the profile was read from, the default first, for Lines.
+	layers []layer
 }
 
 // deathList is what says that somebody has died, beside the death indicator, the time of death and coded lists.
@@ -258,6 +261,7 @@ func (ps *Profiles) add(tree fs.FS, path string, base []byte) error {
 	if err != nil {
 		return fmt.Errorf("reading profile %s:%d: %w", path, lineOfFault(content, err), err)
 	}
+	profile.keepLayers([][]byte{base, content}, []string{"default.yaml", pathpkg.Base(path)})
 	if len(profile.Senders) == 0 {
 		if profile.Name == ps.Fallback.Name {
 			ps.Fallback = profile
@@ -332,6 +336,7 @@ func ReadProfile(layers ...[]byte) (*Profile, error) {
 		}
 		profile.addLists(before)
 	}
+	profile.keepLayers(layers, []string{"default.yaml", "profile"})
 	return profile, profile.prepare()
 }
 

@@ -1,0 +1,75 @@
+package intake
+
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/services/intake/record"
+)
+
+// mostOfVisit is how many messages of one visit are shown, the newest of them.
+const mostOfVisit = 200
+
+// messagesOfVisit reads the messages of a visit that the principal may see, the oldest first.
+func messagesOfVisit(tx *flow.Tx, who principal.Principal, visit string) (lines []LedgerLine, err error) {
+	if visit == "" {
+		return nil, nil
+	}
+	tx.Queue(`select * from (select `+ledgerColumns+` from message m where m.visit = $1::uuid
+		and ($2 or owner_of(m.organisation) = any($3)) order by m.id desc limit $4) newest order by 1`,
+		visit, scopeOf(who).All, scopeOf(who).Organisations, mostOfVisit).
+		Query(func(rows pgx.Rows) error {
+			var l LedgerLine
+			_, err := pgx.ForEachRow(rows, l.into(), func() error {
+				l.explain()
+				lines = append(lines, l)
+				l = LedgerLine{}
+				return nil
+			})
+			return err
+		})
+	return lines, tx.Flush()
+}
+
+// visitsOfNumber finds the visits of a number, and those that they were joined to.
+func visitsOfNumber(tx *flow.Tx, who principal.Principal, number string) (ids []string, err error) {
+	tx.Queue(`select distinct found::text from visit v left join visit o on o.organisation = v.organisation
+			and o.number = v.joined_to, unnest(array[v.id, o.id]) as found
+		where v.number = $1 and found is not null and ($2 or owner_of(v.organisation) = any($3))
+		order by 1 limit 20`, number, scopeOf(who).All, scopeOf(who).Organisations).
+		Query(func(rows pgx.Rows) error {
+			ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+	return ids, tx.Flush()
+}
+
+// rawBefore opens the messages of HL7 v2 of a message's visit that came before it, the oldest first. What has been
+// erased meanwhile is left out.
+func (s *Service) rawBefore(tx *flow.Tx, who principal.Principal, held *quarantinedMessage) (before [][]byte,
+	err error) {
+	if held.Visit == "" {
+		return nil, nil
+	}
+	tx.Queue(`select m.id::text, m.raw, k.wrapped from message m join message_key k on k.message = m.id
+		where m.visit = $1::uuid and m.id < $2::uuid and m.door = $3 and m.raw is not null
+			and ($4 or owner_of(m.organisation) = any($5)) order by m.id limit $6`,
+		held.Visit, held.ID, record.EndpointMLLP, scopeOf(who).All, scopeOf(who).Organisations, mostOfVisit).
+		Query(func(rows pgx.Rows) error {
+			var one quarantinedMessage
+			_, err := pgx.ForEachRow(rows, []any{&one.ID, &one.raw, &one.wrapped}, func() error {
+				if raw, err := s.openRaw(&one); err == nil {
+					before = append(before, raw)
+				}
+				return nil
+			})
+			return err
+		})
+	if err := tx.Flush(); err != nil {
+		return nil, fmt.Errorf("reading the messages of a visit: %w", err)
+	}
+	return before, nil
+}
