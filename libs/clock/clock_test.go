@@ -145,7 +145,8 @@ func TestAnIDIsAUUIDInLowerCase(t *testing.T) {
 func TestTheFloorOfAnInstantIsAtOrBelowItsIDs(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 4, 5, 6, 7, 8_999_999, time.UTC)
-	if floor, id := clock.FloorID(now), clock.NewID(now); !clock.IsID(floor) || floor > id || clock.FloorID(now.Add(time.Millisecond)) <= id {
+	if floor, id := clock.FloorID(now), clock.NewID(now); !clock.IsID(floor) || floor > id ||
+		clock.FloorID(now.Add(time.Millisecond)) <= id {
 		t.Errorf("%s is no floor of %s", floor, id)
 	}
 }

@@ -84,7 +84,8 @@ func TestAMessageOfAnyStateIsTakenApartWithWhoItIsAboutHidden(t *testing.T) {
 	if !at["PID-5"].Hidden || !at["NTE-3"].Hidden || taken.Format != "hl7" {
 		t.Errorf("PID-5 %+v, NTE-3 %+v, %s", at["PID-5"], at["NTE-3"], taken.Format)
 	}
-	if len(taken.SameVisit) != 2 || len(taken.Events) == 0 || taken.Events[0].Type != string(schemas.DischargeRecorded) {
+	if len(taken.SameVisit) != 2 || len(taken.Events) == 0 ||
+		taken.Events[0].Type != string(schemas.DischargeRecorded) {
 		t.Errorf("what was made of it: %d messages of the visit, events %+v", len(taken.SameVisit), taken.Events)
 	}
 	p.linesAreThere(t, taken.Lines, "MSH-9 events.end A03", "PV1-2 settings.emergency E",
@@ -119,7 +120,8 @@ func TestAnOperatorSeesHowAMessageCameAndNotWhatItSays(t *testing.T) {
 	taken := read[messageTaken](t, p, opera, "GET", "/api/messages/"+id+"/content", "")
 	for _, piece := range taken.Segments {
 		for _, field := range piece.Fields {
-			if technical := piece.Name == "MSH" || piece.Name == "EVN"; !technical && (field.Value != "" || !field.Hidden) {
+			if technical := piece.Name == "MSH" || piece.Name == "EVN"; !technical &&
+				(field.Value != "" || !field.Hidden) {
 				t.Errorf("an operator sees %+v", field)
 			}
 		}
@@ -151,7 +153,8 @@ func TestWhatBecameOfAVisitIsFoundByItsNumber(t *testing.T) {
 		}
 	}
 	elsewhere := principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "navigator-2"}
-	if found := read[messagesFound](t, p, elsewhere, "POST", "/api/messages/search", `{"visit":"V1"}`); len(found.Items) > 0 {
+	if found := read[messagesFound](t, p, elsewhere, "POST", "/api/messages/search",
+		`{"visit":"V1"}`); len(found.Items) > 0 {
 		t.Errorf("another organisation finds %+v", found.Items)
 	}
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", "/api/messages/search", `{"visit":""}`)
@@ -171,7 +174,8 @@ func TestMessagesAreListedByTimeAndSender(t *testing.T) {
 	}
 	day := func(days int) string { return evening.AddDate(0, 0, days).In(p.zone).Format(time.DateOnly) }
 	first, second := all[0].ReceivedAt, all[1].ReceivedAt
-	for query, want := range map[string]int{"from=" + day(0) + "&to=" + day(0): 2, "from=" + day(1): 0, "to=" + day(-1): 0,
+	for query, want := range map[string]int{"from=" + day(0) + "&to=" + day(0): 2, "from=" + day(1): 0,
+		"to=" + day(-1):              0,
 		"sender=EPR&from=" + day(-1): 2, "sender=OTHER": 0,
 		"to=" + url.QueryEscape(second.Add(time.Hour).Format(time.RFC3339)):   2,
 		"from=" + url.QueryEscape(first.Add(-time.Hour).Format(time.RFC3339)): 2} {
@@ -190,7 +194,8 @@ func TestADryRunByAnotherProfileKeepsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := reading.ReadProfile(base, []byte("profile: other\nversion: 1\nsenders: [OTHER]\nprocessingIDs: [T]\n"))
+	other, err := reading.ReadProfile(base,
+		[]byte("profile: other\nversion: 1\nsenders: [OTHER]\nprocessingIDs: [T]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +258,8 @@ func TestARefusedMessageIsReadAgainOnceInTheNameOfWhoAsks(t *testing.T) {
 		}
 	}
 	var begun, waits int
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) filter (where subject like '%discharge.recorded%'),
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) filter (where subject like
+		'%discharge.recorded%'),
 		count(*) filter (where subject like '%message.%') from intake.outbox`).Scan(&begun, &waits); err != nil ||
 		begun != 1 || waits != 0 {
 		t.Errorf("%d journeys begun, %d events of messages, %v", begun, waits, err)

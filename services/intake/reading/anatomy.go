@@ -258,7 +258,8 @@ func walkTree(value any, path string, closed bool, piece *Piece) {
 		field := Field{At: path, Hidden: true}
 		if strings.HasSuffix(path, "resourceType") && slices.Contains(resources, text) {
 			field.Value, field.Hidden = text, false
-		} else if _, isBool := value.(bool); !closed && (isBool || isOpenKey(path) && LooksCoded(SourceText, text, 14)) {
+		} else if _, isBool := value.(bool); !closed &&
+			(isBool || isOpenKey(path) && LooksCoded(SourceText, text, 14)) {
 			field.Value, field.Hidden = text, false
 		}
 		piece.Fields = append(piece.Fields, field)

@@ -153,7 +153,8 @@ func (p *Profile) Lines(message *hl7.Message, parsed Reading) (all []Applied) {
 	for _, value := range valuesOf(pv1.Field(36)) {
 		for _, text := range []string{value.Code, value.Text} {
 			if to := p.destinations[plainWords(text)]; to != "" {
-				add("PV1-36", "destinations."+to, func(entry string) bool { return plainWords(entry) == plainWords(text) })
+				add("PV1-36", "destinations."+to,
+					func(entry string) bool { return plainWords(entry) == plainWords(text) })
 				break
 			}
 		}
