@@ -618,6 +618,15 @@ type OfferNudgedData struct {
 	About string `json:"about" is:"nudge"`
 }
 
+// OfferNotInTimeData says that the last day of an offer's window is near, or has come, without a session in it: none
+// has a time, or it has a later one.
+type OfferNotInTimeData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Last local day of the window, inclusive.
+	LastDay string `json:"lastDay" is:"date"`
+}
+
 // OfferConfirmedData says that the person has said yes, by its name, to the partner that had taken the offer on.
 type OfferConfirmedData struct {
 	// Id of the offer.

@@ -90,7 +90,8 @@ func waits(e schemas.Entry) bool {
 func asks(e schemas.Entry) bool {
 	return noun(e, "offer", "appointment", "followup") &&
 		!slices.Contains([]schemas.Type{schemas.OfferSent, schemas.OfferAcknowledged,
-			schemas.OfferQuestioned, schemas.OfferIntroduced, schemas.OfferPossiblyKnown, schemas.OfferExhausted},
+			schemas.OfferQuestioned, schemas.OfferIntroduced, schemas.OfferPossiblyKnown, schemas.OfferExhausted,
+			schemas.OfferNotInTime},
 			e.Type)
 }
 

@@ -201,10 +201,13 @@ var stepKinds = []StepKind{
 		Asks:  true,
 		Until: "another time has been agreed",
 		Ends:  []Ending{closeJourney}, Done: doneBy(navigators, "Record what happens next", nextByHand...)},
-	{Kind: "late-follow-up", Words: "See to it that the follow-up comes in time: few days are left",
-		Until: "a session has a time",
+	{Kind: "late-follow-up", Words: "See to it that the session is by the last day of its window, or tell the person " +
+		"that it comes later", Asks: true,
+		Until: "a session has a time by that day",
 		Where: "Look at the other steps of the journey, and do first what keeps the session from having a time. Ring " +
-			"whoever holds them."},
+			"whoever holds them.",
+		Done: doneBy(navigators, "It comes later: record what they said to that",
+			Asked{Name: "told", Words: "How were they told, and what did they say?"})},
 	{Kind: "find-a-place", Words: "Find a place for a follow-up session: no organisation has one", Asks: true,
 		Until: "an offer has been prepared for another organisation",
 		Ends:  []Ending{consentTo(PurposeFollowUp, "Would they still like one?", navigators), closeJourney},

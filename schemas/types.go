@@ -49,6 +49,7 @@ const (
 	OfferSent              Type = "care.footbridge.offer.sent.v1"
 	OfferAcknowledged      Type = "care.footbridge.offer.acknowledged.v1"
 	OfferNudged            Type = "care.footbridge.offer.nudged.v1"
+	OfferNotInTime         Type = "care.footbridge.offer.not-in-time.v1"
 	OfferAccepted          Type = "care.footbridge.offer.accepted.v1"
 	OfferConfirmed         Type = "care.footbridge.offer.confirmed.v1"
 	OfferAcceptedLate      Type = "care.footbridge.offer.accepted-late.v1"

@@ -24,6 +24,8 @@ type Offer struct {
 	// channel's server took it. AcceptedAt is when its partner said yes.
 	PlacedAt, SentAt, AcceptedAt, EndedAt time.Time
 	PlacedWeek                            calendar.Day // the Monday of the week of PlacedAt
+	// LateSaid is the last day of the window of which it was said that no session is within it.
+	LateSaid calendar.Day
 	// YesBy is until when a place is kept for the person's own answer, BookBy until when a time is to be agreed on.
 	YesBy, BookBy time.Time
 	Nudged        string // of what the partner was reminded since the offer last moved
@@ -305,10 +307,35 @@ func (o *Offer) halfTime(p Partner, w Moment) time.Time {
 // remindHour is the local hour at which somebody is reminded on a day that has not begun for them.
 const remindHour = 10
 
-// due is when time alone changes something next, and zero where nothing does. It follows from the offer, so that it is
-// written wherever the offer is. live says that outward sending is on; while it is not, there is nothing to look for a
-// place for, until the next partner has to be asked.
+// lateFrom is from when it is said that an offer that was taken on has no session in its window: from the morning of
+// the working day before its last, so that a navigator sees to it in time; the zero time where it has one, or where
+// that was said. Once sessions were tried as often as is agreed a navigator has it anyway.
+func (o *Offer) lateFrom(w Moment) time.Time {
+	inTime := o.State == stateBooked && o.Session.Day <= o.Window.Last
+	if inTime || o.LateSaid == o.Window.Last || o.State != stateBooked && o.State != stateAccepted &&
+		(o.State != stateNotKept || o.NotKept >= triesToBook) {
+		return time.Time{}
+	}
+	day := o.Window.Last - 1
+	for !w.Holidays.Working(day, calendar.MondayToFriday) {
+		day--
+	}
+	return day.At(remindHour, 0, w.Zone)
+}
+
+// due is when time alone changes something next, and zero where nothing does.
 func (o *Offer) due(p Partner, live bool, w Moment) time.Time {
+	next, late := o.nextDue(p, live, w), o.lateFrom(w)
+	if !o.open() || o.Paused || late.IsZero() || !next.IsZero() && next.Before(late) {
+		return next
+	}
+	return late
+}
+
+// nextDue is when time alone changes something next in what an offer waits for. It follows from the offer, so that it
+// is written wherever the offer is. live says that outward sending is on; while it is not, there is nothing to look
+// for a place for, until the next partner has to be asked.
+func (o *Offer) nextDue(p Partner, live bool, w Moment) time.Time {
 	once := func(about string, at time.Time) time.Time {
 		if o.Nudged == about {
 			return time.Time{}
@@ -359,6 +386,19 @@ func (o *Offer) fire(p Partner, newest int64, w Moment) (effects []Effect) {
 		o.Nudged = about
 		return []Effect{{schemas.OfferNudged, schemas.OfferNudgedData{Offer: o.ID, Partner: o.Partner, About: about}}}
 	}
+	if late := o.lateFrom(w); o.open() && !o.Paused && !late.IsZero() && !w.Now.Before(late) {
+		o.LateSaid = o.Window.Last
+		effects = []Effect{{schemas.OfferNotInTime, schemas.OfferNotInTimeData{Offer: o.ID,
+			LastDay: o.Window.Last.String()}}}
+		if next := o.nextDue(p, true, w); next.IsZero() || next.After(w.Now) {
+			return effects
+		}
+	}
+	return append(effects, o.passed(p, newest, w, nudge)...)
+}
+
+// passed is what time alone changes in what an offer waits for.
+func (o *Offer) passed(p Partner, newest int64, w Moment, nudge func(about string) []Effect) []Effect {
 	switch {
 	case !o.open() || o.Paused:
 		return nil

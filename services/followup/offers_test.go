@@ -841,6 +841,42 @@ func TestASessionThatIsNotKeptIsTriedAgainTwiceAndThenANavigatorDecides(t *testi
 	}
 }
 
+// TestAWindowThatPassesWithoutASessionIsSaidBeforeItsLastDay: once, of an offer that was taken on and has no session by
+// that day, whether none has a time or it has a later one.
+func TestAWindowThatPassesWithoutASessionIsSaidBeforeItsLastDay(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		book  int // days after the last of the window on which it is booked; -99 for not at all
+		times int
+	}{"no time": {-99, 1}, "within it": {-2, 0}, "later": {4, 1}} {
+		s := newSite(t, true)
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+		offer, partner := s.brought(journey)
+		path := "/api/offers/" + offer
+		got := s.ask(peer(partner), "POST", path+"/accept", `{}`, 200)
+		last, err := time.Parse(time.DateOnly, got["lastDay"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.book > -99 {
+			s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"`+last.AddDate(0, 0, tc.book).
+				Add(11*time.Hour).Format(time.RFC3339)+`","channel":"phone"}`, 200)
+		}
+		s.at(last.AddDate(0, 0, -5))
+		s.hasSaid(journey, "offer.not-in-time", 0)
+		for day := -4; day < 4; day++ {
+			s.at(last.AddDate(0, 0, day).Add(18 * time.Hour))
+			if day == 0 {
+				s.hasSaid(journey, "offer.not-in-time", tc.times)
+			}
+		}
+		s.hasSaid(journey, "offer.not-in-time", tc.times)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
 // TestANavigatorRecordsWhatAPartnerSaidByTelephone, where nothing could be sent; before the offer is cleared it cannot.
 func TestANavigatorRecordsWhatAPartnerSaidByTelephone(t *testing.T) {
 	t.Parallel()

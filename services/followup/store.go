@@ -49,7 +49,8 @@ func loadOffers(q flow.Queuer, journeys []string, records map[string]*record) {
 			o.accepted_at, o.ended_at, o.yes_by,
 			o.book_by, o.nudged, o.not_kept, o.paused, o.late_yes, o.answered_upto, o.deleted_at, o.kept_because,
 			o.due_at,
-			o.place_week::text, o.may_know, o.kept, o.spread, o.introduced, a.id::text, a.starts_at, a.on_day::text,
+			o.place_week::text, o.late_said::text, o.may_know, o.kept, o.spread, o.introduced, a.id::text, a.starts_at,
+			a.on_day::text,
 			a.channel, a.minutes, a.booked_at
 		from offer o left join appointment a on a.offer = o.id and a.state = 'booked'
 		where o.journey = any($1::uuid[]) order by o.id`, journeys).
@@ -71,7 +72,7 @@ func loadOffers(q flow.Queuer, journeys []string, records map[string]*record) {
 
 func scanOffer(row pgx.CollectableRow) (o Offer, err error) {
 	var left, first, last, kept string
-	var week *string
+	var week, lateSaid *string
 	var session struct {
 		id, on, channel    *string
 		startsAt, bookedAt *time.Time
@@ -82,7 +83,7 @@ func scanOffer(row pgx.CollectableRow) (o Offer, err error) {
 		&o.Window.Late, &o.AnswerBy,
 		&o.Consent, &o.State, &o.Because, &placed, &sent, &accepted, &ended, &yesBy, &bookBy, &o.Nudged, &o.NotKept,
 		&o.Paused, &o.LateYes,
-		&o.AnsweredUpTo, &deleted, &o.KeptBecause, &due, &week, &o.MayKnow, &kept, &o.Spread, &o.Introduced,
+		&o.AnsweredUpTo, &deleted, &o.KeptBecause, &due, &week, &lateSaid, &o.MayKnow, &kept, &o.Spread, &o.Introduced,
 		&session.id, &session.startsAt, &session.on, &session.channel, &session.minutes,
 		&session.bookedAt); err != nil {
 		return o, fmt.Errorf("reading an offer: %w", err)
@@ -100,6 +101,9 @@ func scanOffer(row pgx.CollectableRow) (o Offer, err error) {
 	days := map[*calendar.Day]string{&o.LeftOn: left, &o.Window.First: first, &o.Window.Last: last}
 	if week != nil {
 		days[&o.PlacedWeek] = *week
+	}
+	if lateSaid != nil {
+		days[&o.LateSaid] = *lateSaid
 	}
 	if session.id != nil {
 		o.Session = &Appointment{ID: *session.id, StartsAt: *session.startsAt, Channel: *session.channel,
@@ -127,7 +131,7 @@ func changeOffers(q flow.Queuer, offers []*Offer) {
 	}
 	var c struct {
 		ids, lefts, firsts, lasts, consents, states, because, weeks, nudged, kept, organisations, people, known, whats,
-		introduced []string
+		introduced, lateSaid []string
 		answers []time.Time
 		placed, sent, accepted, ended, yesBy, bookBy, deleted,
 		due []*time.Time
@@ -151,7 +155,7 @@ func changeOffers(q flow.Queuer, offers []*Offer) {
 			append(c.deleted, orNull(o.DeletedAt)), append(c.due, orNull(o.DueAt))
 		c.organisations, c.people = append(c.organisations, o.Organisation), append(c.people, o.Person)
 		c.known, c.whats = append(c.known, o.MayKnow), append(c.whats, strings.Join(o.Kept, " "))
-		c.introduced = append(c.introduced, o.Introduced)
+		c.introduced, c.lateSaid = append(c.introduced, o.Introduced), append(c.lateSaid, dayOrEmpty(o.LateSaid))
 		c.late, c.paused, c.lateYes = append(c.late, o.Window.Late), append(c.paused, o.Paused),
 			append(c.lateYes, o.LateYes)
 	}
@@ -164,22 +168,29 @@ func changeOffers(q flow.Queuer, offers []*Offer) {
 			answered_upto = n.answered_upto, deleted_at = n.deleted_at, kept_because = n.kept_because, due_at =
 			n.due_at,
 			organisation = n.organisation, person = n.person, may_know = n.may_know, kept = n.kept, introduced =
-			n.introduced
+			n.introduced, late_said = nullif(n.late_said, '')::date
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 		$9::text[], $10::text[],
 			$11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
 			$16::timestamptz[],
 			$17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::integer[], $21::bigint[], $22::boolean[],
 			$23::boolean[],
-			$24::boolean[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
+			$24::boolean[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[])
 			as n(id, left_on, first_day, last_day, consent, state, because, place_week, nudged, kept_because,
 			answer_by, placed_at, sent_at,
 				accepted_at, ended_at, yes_by, book_by, deleted_at, due_at, not_kept, answered_upto, late, paused,
-				late_yes, organisation, person, may_know, kept, introduced)
+				late_yes, organisation, person, may_know, kept, introduced, late_said)
 		where o.id = n.id`, c.ids, c.lefts, c.firsts, c.lasts, c.consents, c.states, c.because, c.weeks, c.nudged,
 		c.kept, c.answers, c.placed,
 		c.sent, c.accepted, c.ended, c.yesBy, c.bookBy, c.deleted, c.due, c.notKept, c.answeredUpTo, c.late, c.paused,
-		c.lateYes, c.organisations, c.people, c.known, c.whats, c.introduced)
+		c.lateYes, c.organisations, c.people, c.known, c.whats, c.introduced, c.lateSaid)
+}
+
+func dayOrEmpty(day calendar.Day) string {
+	if day == 0 {
+		return ""
+	}
+	return day.String()
 }
 
 func orNull(t time.Time) *time.Time {

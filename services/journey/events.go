@@ -451,6 +451,10 @@ var heard = map[schemas.Type]hearing{
 		})
 		return shown{"personAnswersBy": d.PersonAnswersBy, "bookBy": d.BookBy}
 	}),
+	schemas.OfferNotInTime: on(func(k *JourneyState, d schemas.OfferNotInTimeData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.NotInTime.apply(at, when) })
+		return shown{"lastDay": d.LastDay}
+	}),
 	schemas.OfferSent: on(func(k *JourneyState, d schemas.OfferSentData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
 			if o.Sent.apply(at, when) {
@@ -522,7 +526,7 @@ var heard = map[schemas.Type]hearing{
 		when time.Time) shown {
 		k.appointment(d.Offer, d.Appointment, func(a *Appointment) {
 			if a.Booked.apply(at, when) {
-				a.OutcomeBy = d.OutcomeBy.UTC()
+				a.OutcomeBy, a.On = d.OutcomeBy.UTC(), d.On
 			}
 		})
 		return shown{"appointment": d.Appointment, "startsAt": d.StartsAt, "on": d.On, "channel": d.Channel,

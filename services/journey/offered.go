@@ -48,6 +48,12 @@ func (s situation) meets() bool {
 	return ok && (a.ahead() || a.How == wasKept)
 }
 
+// meetsInTime is meets, by the last day of the offer's window; or a navigator decides already how to go on.
+func (s situation) meetsInTime() bool {
+	_, a, _ := s.offer.appointmentNow()
+	return a.tried() || s.meets() && (a.On == "" || s.offer.LastDay == "" || a.On <= s.offer.LastDay)
+}
+
 // ofOffer is what the offer that stands waits for.
 func (s situation) ofOffer() []DesiredStep {
 	o, partner := s.offer, schemas.OwnerPartner+":"+s.offer.Partner
@@ -102,7 +108,7 @@ func (s situation) ofAccepted(o Offer, partner string) []DesiredStep {
 		return meeting(stepSession, a.OutcomeBy, id)
 	case a.How == wasKept:
 		return step(stepAskWhatNext, partner, s.nextDay(a.Ended.When), fmt.Sprintf("%s/kept-%d", id, a.Ended.At))
-	case a.How == wasNotKept && a.BookBy.IsZero(): // as often as is agreed: a navigator decides
+	case a.tried():
 		return step(stepAnotherTime, s.owners.Navigator, s.nextDay(a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))
 	}
 	return meeting(stepPartnerArranges, s.bookBy(a.BookBy, a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))

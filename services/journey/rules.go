@@ -300,8 +300,10 @@ var rules = []rule{
 		},
 		func(s situation) string { return fmt.Sprintf("%s/yes-%d", perVisit(s), s.followUp.At) }},
 
-	{stepLateFollowUp, func(s situation) bool { return !s.quiet && s.offered && s.offer.Late && !s.meets() }, navigator,
-		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When) }, perRaising},
+	{stepLateFollowUp, func(s situation) bool {
+		return !s.quiet && s.offered && !s.meetsInTime() && (s.offer.Late || s.offer.NotInTime.At > s.offer.Raised.At)
+	}, navigator,
+		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When, s.offer.NotInTime.When) }, perRaising},
 
 	{stepFindPlace, func(s situation) bool { return !s.quiet && s.exhausted() && !s.followUp.is(false) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) },

@@ -834,6 +834,47 @@ func TestNobodyTakesAStepOnForAnother(t *testing.T) {
 	}
 }
 
+// A navigator sees to it before the last day of a window that is about to pass without a session in it.
+func TestANavigatorHoldsAWindowThatPassesWithoutASession(t *testing.T) {
+	t.Parallel()
+	late := func(s *teller) {
+		s.say(schemas.OfferNotInTime, schemas.OfferNotInTimeData{Offer: "o1", LastDay: s.on(14)})
+	}
+	booked := func(days int) func(s *teller) {
+		return func(s *teller) {
+			s.say(schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: "o1", Appointment: "a1",
+				Partner:  "pa",
+				StartsAt: s.at.Add(96 * time.Hour), On: s.on(days), OutcomeBy: s.at.Add(120 * time.Hour)})
+		}
+	}
+	const held = "late-follow-up navigator:duty Tue 3 17:00"
+	for name, tc := range map[string]struct {
+		said []func(s *teller)
+		want string
+	}{
+		"days are left":         {nil, ""},
+		"no time is agreed on":  {[]func(s *teller){late}, held},
+		"it is on the last day": {[]func(s *teller){late, booked(14)}, ""},
+		"it is a day later":     {[]func(s *teller){booked(15), late}, held},
+		"it is called off": {[]func(s *teller){booked(10), func(s *teller) {
+			s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o1", Appointment: "a1"})
+		}, late}, held},
+		"a new window": {[]func(s *teller){late, func(s *teller) { s.offer(false) }}, ""},
+	} {
+		s, r := tellerOf(aJourney), &record{ID: aJourney, State: journeyOpen}
+		s.taken(false)
+		for _, say := range tc.said {
+			say(s)
+		}
+		tell(t, r, s.events)
+		got := slices.DeleteFunc(openStepsOf(r, time.UTC),
+			func(step string) bool { return !strings.HasPrefix(step, stepLateFollowUp) })
+		if strings.Join(got, "; ") != tc.want {
+			t.Errorf("%s: %v, want %s", name, got, tc.want)
+		}
+	}
+}
+
 // What a partner answers has a line that somebody can read, and the step that follows from it.
 func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
 	t.Parallel()
@@ -846,8 +887,8 @@ func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
 		line schemas.Type
 		want string
 	}{
-		"accepted": {accepted, schemas.OfferAccepted, "introduce partner:pa Wed 4 17:00; partner-arranges partner:pa " +
-			"Wed 4 17:00"},
+		"accepted": {accepted, schemas.OfferAccepted, "introduce partner:pa Wed 4 17:00; " +
+			"partner-arranges partner:pa Wed 4 17:00"},
 		"declined": {func(s *teller) {
 			s.say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: "o1", Reason: "capacity"})
 		}, schemas.OfferDeclined, "arrange-follow-up navigator:duty Tue 3 17:00; tell-the-person team:liaison Tue 3 " +

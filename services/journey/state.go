@@ -140,6 +140,9 @@ type Offer struct {
 	AnswerBy   time.Time  `json:"answerBy,omitzero"`
 	AnswerByAt int64      `json:"answerByAt,omitempty"`
 	Late       bool       `json:"late,omitempty"`
+	LastDay    string     `json:"lastDay,omitempty"` // of its window
+	// NotInTime: the last day of its window is near, and no session is within it.
+	NotInTime Subscribed `json:"notInTime,omitzero"`
 	// Accepted is that the partner has taken it on, Completed that what it was for has been done. Ended: it was
 	// declined, handed back or withdrawn.
 	Accepted  Subscribed `json:"accepted,omitzero"`
@@ -180,6 +183,7 @@ type Offer struct {
 // Appointment is a session's time, and what became of it: by the greater of the two sequences.
 type Appointment struct {
 	Booked    Subscribed `json:"booked,omitzero"`
+	On        string     `json:"on,omitempty"` // its local day
 	OutcomeBy time.Time  `json:"outcomeBy,omitzero"`
 	Ended     Subscribed `json:"ended,omitzero"`
 	How       string     `json:"how,omitempty"` // kept, not-kept or cancelled
@@ -438,7 +442,7 @@ func (k *JourneyState) offer(id string, change func(o *Offer)) {
 func (k *JourneyState) addRaised(at int64, when time.Time, d schemas.OfferRaisedData) {
 	k.offer(d.Offer, func(o *Offer) {
 		if o.Raised.apply(at, when) {
-			o.Partner, o.Late = d.Partner, d.Late
+			o.Partner, o.Late, o.LastDay = d.Partner, d.Late, d.LastDay
 			o.answerBy(at, d.AnswerBy)
 		}
 	})
@@ -618,6 +622,9 @@ func (o Offer) appointmentNow() (id string, a Appointment, ok bool) {
 }
 
 func (a Appointment) ahead() bool { return a.Booked.At > a.Ended.At }
+
+// tried says that sessions did not take place as often as is agreed: a navigator decides.
+func (a Appointment) tried() bool { return !a.ahead() && a.How == wasNotKept && a.BookBy.IsZero() }
 
 func (k *JourneyState) question(offer, id string, change func(q *Question)) {
 	k.offer(offer, func(o *Offer) {
