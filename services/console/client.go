@@ -169,11 +169,81 @@ func (c *client) decision(ctx context.Context, p principal.Principal, id, reason
 	return d, err
 }
 
-func (c *client) messages(ctx context.Context, p principal.Principal, outcome, cursor string) (httpx.List[message],
-	error) {
+// messageFilter narrows a list of messages; from and to are local days.
+type messageFilter struct{ Outcome, Sender, From, To string }
+
+func (f messageFilter) query(more ...string) string {
+	return query(append([]string{"outcome", f.Outcome, "sender", f.Sender, "from", f.From, "to", f.To}, more...)...)
+}
+
+func (c *client) messages(ctx context.Context, p principal.Principal, filter messageFilter,
+	cursor string) (httpx.List[message], error) {
 	var list httpx.List[message]
-	err := c.get(ctx, p, schemas.Intake, "/api/messages"+query("outcome", outcome, "cursor", cursor), &list)
+	err := c.get(ctx, p, schemas.Intake, "/api/messages"+filter.query("cursor", cursor), &list)
 	return list, err
+}
+
+// messageTaken is a message taken apart, as intake shows it.
+type messageTaken struct {
+	Profile  string `json:"profile"`
+	Format   string `json:"format"`
+	Segments []struct {
+		Name   string         `json:"name"`
+		Fields []messageField `json:"fields"`
+	} `json:"segments"`
+	Lines     []profileLine `json:"lines"`
+	Profiles  []string      `json:"profiles"`
+	SameVisit []message     `json:"sameVisit"`
+	Events    []struct {
+		Type string    `json:"type"`
+		At   time.Time `json:"at"`
+	} `json:"events"`
+	ReadAgain bool `json:"readAgain"`
+}
+
+type messageField struct {
+	At     string `json:"at"`
+	Value  string `json:"value"`
+	Hidden bool   `json:"hidden"`
+}
+
+// profileLine is a line of a profile that said something of a message.
+type profileLine struct {
+	At    string `json:"at"`
+	Key   string `json:"key"`
+	Entry string `json:"entry"`
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+}
+
+// messageTried is what another profile would make of a message.
+type messageTried struct {
+	Profile string        `json:"profile"`
+	Outcome string        `json:"outcome"`
+	Reason  string        `json:"reason"`
+	Words   string        `json:"words"`
+	Before  int           `json:"before"`
+	Lines   []profileLine `json:"lines"`
+}
+
+func (c *client) taken(ctx context.Context, p principal.Principal, id string) (taken messageTaken, err error) {
+	err = c.get(ctx, p, schemas.Intake, "/api/messages/"+url.PathEscape(id)+"/content", &taken)
+	return taken, err
+}
+
+// try reads a message by another profile; nothing is written.
+func (c *client) try(ctx context.Context, p principal.Principal, id, profile string) (tried messageTried, err error) {
+	err = c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/dry-run", "",
+		map[string]string{"profile": profile}, &tried)
+	return tried, err
+}
+
+// messagesOfVisit are those of the visits of one number, the oldest first.
+func (c *client) messagesOfVisit(ctx context.Context, p principal.Principal, visit, key string) ([]message, error) {
+	var list httpx.List[message]
+	err := c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/search", key,
+		map[string]string{"visit": visit}, &list)
+	return list.Items, err
 }
 
 // waiting are the messages that wait for somebody, by the time promised.

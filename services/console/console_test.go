@@ -260,6 +260,15 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		}
 		_ = httpx.WriteJSON(w, http.StatusOK, m)
 	})
+	s.mux.HandleFunc("GET /api/messages/"+heldID+"/content", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join("testdata", "message-content.json"))
+	})
+	s.mux.HandleFunc("POST /api/messages/{id}/dry-run", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join("testdata", "message-tried.json"))
+	})
+	s.mux.HandleFunc("POST /api/messages/search", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join("testdata", "messages.json"))
+	})
 	s.mux.HandleFunc("POST /api/messages/{id}/{decision}", func(w http.ResponseWriter, r *http.Request) {
 		body := []byte{}
 		if r.ContentLength != 0 {
@@ -411,6 +420,9 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"message":          f.page(t, "/messages/"+heldID, guide),
 		"message-who": f.ask(t, "POST", "/messages/"+heldID+"/who", url.Values{"why": {"to find the visit"}},
 			guide).Body.String(),
+		"message-tried": f.ask(t, "POST", "/messages/"+heldID+"/try", url.Values{"profile": {"trust"}},
+			opera).Body.String(),
+		"messages-found": f.ask(t, "POST", "/messages/search", url.Values{"visit": {"V000451"}}, opera).Body.String(),
 		"message-problem": f.ask(t, "POST", "/messages/"+heldID+"/release", url.Values{"left-day": {"2"}},
 			guide).Body.String(),
 		"refer": f.page(t, "/refer", nurse),

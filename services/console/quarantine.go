@@ -26,6 +26,7 @@ type quarantinedView struct {
 	Open      bool // what to put in is shown open
 	LookForm  form
 	Request   string
+	Taken     *takenView
 }
 
 // factView is one thing known, in words.

@@ -13,13 +13,17 @@ import (
 const quarantinedTitle = "A message"
 
 func (s *Console) showMessage(w http.ResponseWriter, r *http.Request) error {
-	return s.messagePage(w, r, http.StatusOK, "", url.Values{}, nil)
+	return s.messagePage(w, r, http.StatusOK, "", url.Values{}, nil, nil)
+}
+
+func (s *Console) showTried(w http.ResponseWriter, r *http.Request, tried *messageTried) error {
+	return s.messagePage(w, r, http.StatusOK, "", url.Values{}, nil, tried)
 }
 
 // messagePage shows one message: whom it is about only where a reason is stated, which goes on in a header and never in
 // an address.
 func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int, reason string, entered url.Values,
-	matters map[string]string, more ...problemView) error {
+	matters map[string]string, tried *messageTried, more ...problemView) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -29,6 +33,9 @@ func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	page := viewQuarantined(m, p.Role, s.config.Clock.Now(), s.zone)
+	if page.Taken, err = s.takenApart(r, p, m.ID, tried); err != nil {
+		return err
+	}
 	page.Form, page.LookForm = page.Form.filled(entered, matters), accessForm().filled(entered, matters)
 	page.Open, page.Request = page.Open || len(page.Form.problems()) > 0, clock.NewRandomID()
 	problems := append(append(page.Form.problems(), page.LookForm.problems()...), more...)
@@ -46,8 +53,9 @@ func accessForm() form {
 
 // decidedWords say what a decision did, on the page that follows.
 var decidedWords = map[string]string{
-	"release": "Thank you. It goes on from here: what became of it stands below.",
-	"dismiss": "Thank you. It has ended, and nothing follows from it.",
+	"release":    "Thank you. It goes on from here: what became of it stands below.",
+	"dismiss":    "Thank you. It has ended, and nothing follows from it.",
+	"read-again": "Thank you. It has been read again, in your name: what became of it stands below.",
 }
 
 // lookAtMessage shows whom a message is about, for a reason.
@@ -61,9 +69,9 @@ func (s *Console) lookAtMessage(w http.ResponseWriter, r *http.Request) error {
 		a.matter("why", "Write in a few words why you look")
 	}
 	if len(a.matters) > 0 {
-		return s.messagePage(w, r, http.StatusUnprocessableEntity, "", r.PostForm, a.matters)
+		return s.messagePage(w, r, http.StatusUnprocessableEntity, "", r.PostForm, a.matters, nil)
 	}
-	return s.messagePage(w, r, http.StatusOK, reason, url.Values{}, nil)
+	return s.messagePage(w, r, http.StatusOK, reason, url.Values{}, nil, nil)
 }
 
 // decideMessage releases or dismisses a message, in the name of whoever is signed in.
@@ -78,22 +86,28 @@ func (s *Console) decideMessage(decision string) httpx.Handler {
 			a := newAnswers(r.PostForm, s.zone)
 			known := readEdits(a, s.config.Clock.Now())
 			if len(a.matters) > 0 {
-				return s.messagePage(w, r, http.StatusUnprocessableEntity, "", r.PostForm, a.matters)
+				return s.messagePage(w, r, http.StatusUnprocessableEntity, "", r.PostForm, a.matters, nil)
 			}
 			body = known
 		}
-		err = s.client.decide(r.Context(), p, r.PathValue("id"), decision, r.PostFormValue("request"), body)
-		var problem *httpx.Problem
-		if errors.As(err, &problem) && undecidedWords[problem.Status] != "" {
-			return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, problemView{undecidedWords[problem.Status],
-				"decide"})
-		}
-		if err != nil {
-			return err
-		}
-		http.Redirect(w, r, "/messages/"+url.PathEscape(r.PathValue("id"))+"?said="+decision, http.StatusSeeOther)
-		return nil
+		return s.decided(w, r, p, decision, body)
 	}
+}
+
+// decided sends a decision about a message, and shows what it did or why it could not be carried out.
+func (s *Console) decided(w http.ResponseWriter, r *http.Request, p principal.Principal, decision string,
+	body any) error {
+	err := s.client.decide(r.Context(), p, r.PathValue("id"), decision, r.PostFormValue("request"), body)
+	var problem *httpx.Problem
+	if errors.As(err, &problem) && undecidedWords[problem.Status] != "" {
+		return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, nil, problemView{undecidedWords[problem.Status],
+			"decide"})
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/messages/"+url.PathEscape(r.PathValue("id"))+"?said="+decision, http.StatusSeeOther)
+	return nil
 }
 
 // undecidedWords say why a decision could not be carried out.
