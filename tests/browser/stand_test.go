@@ -130,6 +130,7 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux.HandleFunc("GET /api/traces", s.example(t, "traces.json"))
 	mux.HandleFunc("GET /api/messages", s.example(t, "waiting.json"))
 	mux.HandleFunc("GET /api/messages/"+heldID, s.held(t))
+	mux.HandleFunc("GET /api/messages/"+heldID+"/content", s.example(t, "message-content.json"))
 	mux.HandleFunc("POST /api/messages/{id}/{decision}", s.take(http.StatusOK, map[string]any{}))
 	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
 	recorded := s.take(http.StatusOK, map[string]any{})
