@@ -160,5 +160,20 @@ func ServiceUser(service, password, stream string, says, hears []string) User {
 		Subscribe: []string{InboxOf(service) + ".>"}}
 }
 
+// ReaderUser returns the user of somebody outside who reads one durable of their own: it may ask for its next messages,
+// acknowledge them, and look how it stands. It may not look at the stream, nor make or change anything.
+func ReaderUser(name, key, stream string) User {
+	return User{Name: name, Key: key, Publish: []string{"$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name,
+		"$JS.API.CONSUMER.INFO." + stream + "." + name, "$JS.ACK." + stream + "." + name + ".>"},
+		Subscribe: []string{InboxOf(name) + ".>"}}
+}
+
+// PublisherRights are what a service's user may do besides with a stream that it keeps a copy in: publish it, look what
+// it holds, and how far its readers have come.
+func PublisherRights(stream Stream) []string {
+	return append([]string{"$JS.API.STREAM.INFO." + stream.Name, "$JS.API.CONSUMER.INFO." + stream.Name + ".*"},
+		stream.Subjects...)
+}
+
 // InboxOf is the reply prefix of a service's user.
 func InboxOf(service string) string { return "_INBOX_" + service }

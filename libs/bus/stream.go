@@ -19,6 +19,8 @@ const DedupeWindow = 5 * time.Second
 type Stream struct {
 	Name     string
 	Subjects []string
+	// DiscardOld: a full stream drops its oldest messages instead, since what it holds is a copy.
+	DiscardOld bool
 	// MaxAge is how long messages are kept, MaxBytes how much at most (-1: no limit). A full stream refuses new
 	// messages and never drops old ones: back-pressure, not loss.
 	MaxAge   time.Duration
@@ -42,7 +44,7 @@ type Durable struct {
 func (c *Conn) EnsureStream(ctx context.Context, s Stream) (jetstream.Stream, error) {
 	want := jetstream.StreamConfig{
 		Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxBytes: s.MaxBytes, Replicas: max(1, s.Replicas),
-		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: s.discard(),
 		Duplicates: DedupeWindow, AllowDirect: true,
 	}
 	stream, err := c.JS.Stream(ctx, s.Name)
@@ -62,6 +64,13 @@ func (c *Conn) EnsureStream(ctx context.Context, s Stream) (jetstream.Stream, er
 		return nil, fmt.Errorf("updating stream %q: %w", s.Name, err)
 	}
 	return stream, nil
+}
+
+func (s Stream) discard() jetstream.DiscardPolicy {
+	if s.DiscardOld {
+		return jetstream.DiscardOld
+	}
+	return jetstream.DiscardNew
 }
 
 func sameStream(have, want jetstream.StreamConfig) bool {
@@ -123,7 +132,7 @@ func (c *Conn) CheckStream(ctx context.Context, s Stream) error {
 	if err != nil {
 		return fmt.Errorf("looking at stream %q: %w", s.Name, err)
 	}
-	if have := stream.CachedInfo().Config; have.Discard != jetstream.DiscardNew ||
+	if have := stream.CachedInfo().Config; have.Discard != s.discard() ||
 		!slices.Equal(have.Subjects, s.Subjects) || have.MaxAge != s.MaxAge {
 		return fmt.Errorf("stream %q is not as configured; starting again who keeps the streams mends that", s.Name)
 	}

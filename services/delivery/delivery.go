@@ -93,6 +93,8 @@ type Config struct {
 	Texter     Texter
 	TextNumber TextNumber
 	Texted     *LogTexter
+	// Broker is where the logs of the partners are published to that take them from there; without a connection, none.
+	Broker Broker
 	// RingAfter is how long a human may take to act on a mailed offer before a navigator rings (24 h).
 	RingAfter time.Duration
 	// Partners are the ids of the partners that the directory lists.
@@ -131,6 +133,7 @@ type Service struct {
 	sink      *mail.Sink
 	ringAfter time.Duration
 
+	broker     Broker
 	texter     Texter
 	textNumber TextNumber
 	texted     *LogTexter
@@ -152,6 +155,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s.zone, s.mail, s.url, s.returnTo, s.sink = zone, cfg.Mail, strings.TrimSuffix(cfg.URL, "/"), cfg.ReturnTo, cfg.Sink
+	s.broker = cfg.Broker
 	s.texter, s.textNumber, s.texted = cfg.Texter, cfg.TextNumber, cfg.Texted
 	s.partners, s.notify, s.told = cfg.Partners, cfg.Notify, cfg.Told
 	s.ringAfter = cmp.Or(max(cfg.RingAfter, 0), usualRing)

@@ -26,6 +26,8 @@ func (s *Service) Due() []flow.Due {
 		{Name: "mails-left", Every: time.Minute, Limit: 500, Run: s.endLeft},
 		{Name: "texts", Every: time.Second, Limit: textsAtOnce, Run: s.sendTexts},
 		{Name: "texts-kept", Every: time.Hour, Limit: 500, Run: s.forgetTexts},
+		{Name: "broker", Every: 500 * time.Millisecond, Limit: 1, Run: s.publish},
+		{Name: "broker-kept", Every: 2 * time.Second, Limit: 1, Run: s.keepPublished},
 		{Name: "alerts", Every: time.Second, Limit: 200, Run: s.alert},
 	}
 }

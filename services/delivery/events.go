@@ -30,6 +30,7 @@ func (s *Service) look() {
 	s.news.tell()
 	s.wake("take")
 	s.wake("mails-made")
+	s.wake("broker")
 }
 
 // reconcile brings what partners are told of journeys in line with what is known of them.

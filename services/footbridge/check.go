@@ -64,7 +64,8 @@ func (c *Config) check(names ...string) error {
 		}
 	}
 	if runs(schemas.Delivery) {
-		wrong = append(wrong, c.checkTexts())
+		_, err := c.natsPartners()
+		wrong = append(wrong, c.checkTexts(), err)
 		wrong = append(wrong, c.checkMail(!runs(schemas.Gateway))...)
 	}
 	if runs(schemas.Gateway) {

@@ -315,7 +315,7 @@ func keys(ctx context.Context, args []string) error {
 	case "retire":
 		return o.retireKeys(rest[1:])
 	case "nats":
-		return o.printNATS()
+		return o.printNATS(os.Stdout)
 	case "rewrap":
 		return o.rewrapKeys(ctx, o.Own.JSON)
 	}
@@ -392,7 +392,7 @@ func (c *Config) retireKeys(names []string) error {
 }
 
 // printNATS prints the users for a NATS server of the site's own, known by their public keys.
-func (c *Config) printNATS() error {
+func (c *Config) printNATS(to io.Writer) error {
 	users, err := c.brokerUsers()
 	if err != nil {
 		return err
@@ -404,14 +404,14 @@ func (c *Config) printNATS() error {
 		}
 		return strings.Join(all, ", ")
 	}
-	fmt.Println("# Made by footbridge keys nats: public keys only. Make it anew when keys or events " +
+	_, _ = fmt.Fprintln(to, "# Made by footbridge keys nats: public keys only. Make it anew when keys or events "+
 		"change.\nauthorization {\n  users = [")
 	for _, u := range users {
-		fmt.Printf("    {\n      nkey: %s # %s\n      permissions: {\n        publish: {allow: [%s]}\n        "+
+		_, _ = fmt.Fprintf(to, "    {\n      nkey: %s # %s\n      permissions: {\n        publish: {allow: [%s]}\n        "+
 			"subscribe: {allow: [%s]}\n      }\n    }\n",
 			u.Key, u.Name, quoted(u.Publish), quoted(u.Subscribe))
 	}
-	fmt.Println("  ]\n}")
+	_, _ = fmt.Fprintln(to, "  ]\n}")
 	return nil
 }
 

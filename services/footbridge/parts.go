@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -242,6 +244,9 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err := p.mailFor(ctx, &cfg); err != nil {
 		return err
 	}
+	if cfg.Broker, err = p.brokerFor(ctx); err != nil {
+		return err
+	}
 	if err := p.textsFor(&cfg); err != nil {
 		return err
 	}
@@ -271,6 +276,18 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 			go func() { mailed <- s.RunMail(ctx, returns) }()
 			return errors.Join(s.Run(ctx), <-mailed)
 		}, nil)
+}
+
+// brokerFor is where the logs of the partners go that take their events from the broker; nothing where none does.
+func (p *process) brokerFor(ctx context.Context) (b delivery.Broker, err error) {
+	readers, err := p.cfg.natsPartners()
+	if err != nil || len(readers) == 0 {
+		return b, err
+	}
+	b.Partners = slices.Sorted(maps.Keys(readers))
+	_, b.Stream = p.cfg.streams()
+	b.Conn, err = p.connect(ctx, delivery.Name)
+	return b, err
 }
 
 func (p *process) runIntake(ctx context.Context, h *service.Health) error {

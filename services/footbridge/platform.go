@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nkeys"
 
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
@@ -38,9 +40,30 @@ import (
 func (c *Config) streams() (events, partners bus.Stream) {
 	events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: c.NATSMaxAge,
 		MaxBytes: -1, Replicas: c.NATSReplicas}
-	partners = bus.Stream{Name: "FOOTBRIDGE_PARTNERS", Subjects: []string{"partner.>"}, MaxAge: c.NATSMaxAge,
-		MaxBytes: -1, Replicas: c.NATSReplicas}
+	partners = bus.Stream{Name: "FOOTBRIDGE_PARTNERS", Subjects: []string{"partner.>"}, MaxAge: partnersAge,
+		MaxBytes: partnersBytes, DiscardOld: true, Replicas: c.NATSReplicas}
 	return events, partners
+}
+
+// The stream of partners is a copy of their logs: bounded, and its oldest events are dropped where it is full.
+const (
+	partnersAge   = 30 * 24 * time.Hour
+	partnersBytes = 1 << 30
+)
+
+// natsPartners are the partners that take their events from the broker, by their ids, with the public halves of their
+// nkeys.
+func (c *Config) natsPartners() (keys map[string]string, err error) {
+	keys = map[string]string{}
+	for i, one := range c.NATSPartners {
+		id, key, _ := strings.Cut(one, "=")
+		if !clock.IsID(id) || !nkeys.IsValidPublicUserKey(key) {
+			return nil, fmt.Errorf("FOOTBRIDGE_NATS_PARTNERS: entry %d is not a partner's id, =, and the public half "+
+				"of an nkey, which begins with U", i+1) // it may be the private half
+		}
+		keys[id] = key
+	}
+	return keys, nil
 }
 
 // platform is what the services of this process stand on.
@@ -387,13 +410,20 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		case slices.Contains(stateful(), entry.Holder):
 			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(entry.Holder),
 				schemas.SubjectsSubscribedBy(entry.Holder))
+			if entry.Holder == schemas.Delivery {
+				user.Publish = append(user.Publish, bus.PublisherRights(partners)...)
+			}
 		case entry.Holder != ownerName:
 			continue
 		}
 		user.Name, user.Key = entry.Holder, entry.NATS
 		users = append(users, user)
 	}
-	return users, nil
+	readers, err := c.natsPartners()
+	for _, id := range slices.Sorted(maps.Keys(readers)) {
+		users = append(users, bus.ReaderUser(id, readers[id], partners.Name))
+	}
+	return users, err
 }
 
 // ownerName is the NATS user who makes the streams.
@@ -414,7 +444,11 @@ func (c *Config) keeper(conn *bus.Conn, log *slog.Logger) *bus.Keeper {
 
 // durables are the durable consumers of all services that hear something.
 func (c *Config) durables() (all []bus.Durable) {
-	events, _ := c.streams()
+	events, partners := c.streams()
+	readers, _ := c.natsPartners() // what is wrong with it stops the start
+	for _, id := range slices.Sorted(maps.Keys(readers)) {
+		all = append(all, delivery.BrokerDurable(partners.Name, id))
+	}
 	for _, name := range stateful() {
 		if hears := schemas.SubjectsSubscribedBy(name); len(hears) > 0 {
 			all = append(all, flow.Durable(events.Name, name, hears))
