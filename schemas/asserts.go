@@ -20,11 +20,11 @@ const ServiceItself Role = "service"
 //     of
 //     the made-up navigator and hospital;
 //   - to every other service speaks the gateway, as whoever it found out is asking;
-//   - a service may say that it is itself.
+//   - a service may say that it is itself; the sentinel may to traces alone, to which it hands over what it did.
 func MayAssert(holder, audience string, role Role, subject string, development bool) bool {
 	switch {
 	case role == ServiceItself:
-		return subject == holder && isService(holder)
+		return subject == holder && (isService(holder) || holder == SentinelKey && audience == Traces)
 	case audience == Gateway:
 		return holder == OperatorsKey && role == Operator ||
 			development && (holder == NavigatorsKey && role == Navigator || holder == SendersKey && role == System)
@@ -36,6 +36,9 @@ func MayAssert(holder, audience string, role Role, subject string, development b
 // MayForward says whether a service may pass on to another what the gateway asserted to it: the console alone, whose
 // pages are made of what other services answer.
 func MayForward(holder string) bool { return holder == Console }
+
+// IsTraced says whether this is the name of a service, or the sentinel's: whose work traces keeps.
+func IsTraced(name string) bool { return isService(name) || name == SentinelKey }
 
 func isService(name string) bool {
 	switch name {

@@ -103,6 +103,16 @@ var metricNever = []string{
 	AttrSpanID, AttrError, AttrRequest, AttrWaitedQueue, AttrWaitedLock, AttrWaitedCommit,
 }
 
+// logsOnly are attributes that a log may carry and a span may not: what senders chose, and texts of errors.
+var logsOnly = []string{AttrControlID, AttrRequest, AttrError, AttrTraceID, AttrSpanID}
+
+// AllowedOnSpans is the list of the attributes that spans may carry.
+func AllowedOnSpans() []string {
+	return slices.DeleteFunc(slices.Clone(AllowedAttributes), func(key string) bool {
+		return slices.Contains(logsOnly, key)
+	})
+}
+
 // AllowedOnMetrics says whether a metric may carry the attribute.
 func AllowedOnMetrics(key string) bool {
 	return slices.Contains(AllowedAttributes, key) && !slices.Contains(metricNever, key)

@@ -45,7 +45,7 @@ func (f *Flow) doDue(due Due, limit int) (taken int, rows []string, err error) {
 		rows = tx.attempted
 		return errors.Join(panicked, result)
 	})
-	if taken > 0 || err != nil {
+	if failed(span, err) || taken > 0 {
 		span.End() // a look that finds nothing is not worth a span
 	}
 	return taken, rows, err

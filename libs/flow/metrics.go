@@ -193,12 +193,19 @@ func (f *Flow) readWaiting(ctx context.Context, s *backlog) error {
 }
 
 func (f *Flow) countApplied(ctx context.Context, span trace.Span, applied int, err error) {
-	if err != nil {
-		span.SetStatus(codes.Error, firstLine(err))
+	if failed(span, err) {
 		return
 	}
 	span.SetAttributes(keyApplied.Int(applied))
 	f.metrics.applied.Add(ctx, int64(applied))
+}
+
+// failed says on a span that the work failed, where it did.
+func failed(span trace.Span, err error) bool {
+	if err != nil {
+		span.SetStatus(codes.Error, firstLine(err))
+	}
+	return err != nil
 }
 
 // showWaits says on a span where the time of a batch went. Nothing is said of what was not come to.

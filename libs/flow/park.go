@@ -152,7 +152,7 @@ func (f *Flow) applyParked(l waitingLetter, event Event) error {
 	defer cancel()
 	ctx, span := f.startBatch(ctx, "retry", []Event{event})
 	defer span.End()
-	return f.Do(ctx, func(tx *Tx) error {
+	err := f.Do(ctx, func(tx *Tx) error {
 		mine := false
 		tx.Queue(`update letter set state = 'applied' where event_id = $1 and state = 'waiting' returning true`, l.id).
 			Query(func(rows pgx.Rows) error { mine = rows.Next(); return nil })
@@ -164,6 +164,10 @@ func (f *Flow) applyParked(l waitingLetter, event Event) error {
 		}
 		return nil
 	})
+	if !errors.Is(err, errElsewhere) {
+		failed(span, err)
+	}
+	return err
 }
 
 // errElsewhere: another process has taken the letter; this transaction must leave nothing behind.

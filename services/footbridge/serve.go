@@ -319,7 +319,8 @@ func (p *platform) runSentinel(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	watcher, err := journey.NewSentinel(journey.SentinelConfig{
-		Owners: p.cfg.owners(), Clock: p.clock, Log: t.Log, Flow: f, Pool: pool, OnHold: held, Services: stateful(),
+		Owners: p.cfg.owners(), Clock: p.clock, Log: t.Log, Tracer: t.Tracer("sentinel"), Flow: f, Pool: pool,
+		OnHold: held, Services: stateful(),
 		Every: p.cfg.SentinelGap, Decide: p.cfg.Settle,
 	})
 	if err != nil {

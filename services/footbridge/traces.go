@@ -19,6 +19,8 @@ import (
 	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
+	"footbridge/services/console"
+	"footbridge/services/gateway"
 	"footbridge/services/traces"
 )
 
@@ -28,11 +30,9 @@ func allowedAttributes() []string {
 }
 
 // handSpansOver has the spans of this process handed over to traces, in the process or at its address, as the first of
-// the services that run here. A process without one, such as the sentinel's own, hands none over.
+// those that run here, a service or the sentinel. A process without one, such as a command, hands none over.
 func (p *platform) handSpansOver() error {
-	if p.cfg.NoTraces || !slices.ContainsFunc(p.names, func(name string) bool {
-		return slices.Contains(serviceNames(), name)
-	}) {
+	if p.cfg.NoTraces || !slices.ContainsFunc(p.names, schemas.IsTraced) {
 		return nil
 	}
 	take := p.keepSpans
@@ -129,7 +129,7 @@ func (p *platform) showHandedOver() error {
 func (p *process) runTraces(ctx context.Context, h *service.Health) error {
 	t := p.telemetry[schemas.Traces]
 	s, err := traces.New(traces.Config{Clock: clock.Machine(p.clock), Log: t.Log, Keep: p.cfg.KeepTraces,
-		Bytes: p.cfg.TracesBytes, Allowed: allowedAttributes()})
+		Bytes: p.cfg.TracesBytes, Pages: slices.Concat(console.Routes(), gateway.Routes())})
 	if err != nil {
 		return fmt.Errorf("FOOTBRIDGE_KEEP_TRACES, FOOTBRIDGE_TRACES_BYTES: %w", err)
 	}

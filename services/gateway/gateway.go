@@ -207,6 +207,9 @@ func (g *Gateway) limiter(perSecond float64) *httpx.Limiter {
 	return httpx.NewLimiter(perSecond, max(1, int(2*perSecond)), clock.Machine(g.config.Clock), g.callerKey)
 }
 
+// Routes are those by which people sign in: they are pages, and in no table of schemas.
+func Routes() []schemas.Route { return slices.Concat(signingRoutes, providerRoutes) }
+
 // register adds a handler for each line of the route table, and one for all else.
 func (g *Gateway) register() error {
 	handlers := map[string]httpx.Handler{
@@ -246,7 +249,7 @@ func (g *Gateway) register() error {
 		"POST /api/partners/{id}/workers/{worker}/mail": g.changeMail,
 		"POST /api/partners/{id}/workers/{worker}/end":  g.endWorker,
 	}
-	all := slices.Concat(schemas.Routes(), signingRoutes, providerRoutes, g.config.Pages)
+	all := slices.Concat(schemas.Routes(), Routes(), g.config.Pages)
 	for _, route := range all {
 		if route.Service != schemas.Gateway {
 			handlers[route.Mux()] = g.pass(route)

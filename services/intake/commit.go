@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -168,6 +169,9 @@ func (s *Service) transact(ctx context.Context, batch []*inboundMessage, again b
 	defer func() {
 		if p := recover(); p != nil { // its text may quote the message
 			err = fmt.Errorf("deciding about %d messages panicked with a %T", len(batch), p)
+		}
+		if err != nil {
+			span.SetStatus(codes.Error, "")
 		}
 	}()
 	return s.flow.Do(ctx, func(tx *flow.Tx) error {

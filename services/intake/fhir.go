@@ -217,7 +217,7 @@ func (s *Service) fhirRoutes() map[string]httpx.Handler {
 
 // postProcessMessage takes one message of the Booking and Referral Standard.
 func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) error {
-	ctx, span := s.tracer.Start(r.Context(), "intake fhir")
+	ctx, span := s.tracer.Start(r.Context(), "take a FHIR message")
 	defer span.End()
 	who, err := principal.Need(ctx)
 	if err != nil {

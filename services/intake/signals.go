@@ -43,7 +43,7 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, span := s.tracer.Start(r.Context(), "intake signal")
+	ctx, span := s.tracer.Start(r.Context(), "take a feed's signal")
 	defer span.End()
 	parsed := reading.Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "signal"}
 	body, err := httpx.ReadBody(w, r, maxSignal, "application/json", "application/*+json")

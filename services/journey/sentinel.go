@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
@@ -26,6 +30,8 @@ type SentinelConfig struct {
 	Zone   *time.Location
 	Clock  clock.Clock
 	Log    *slog.Logger
+	// Tracer gets a span for each round.
+	Tracer trace.Tracer
 
 	// Flow gives out journey.in-void: a flow of service journey that need not hear anything, and runs beside.
 	Flow *flow.Flow
@@ -93,6 +99,9 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Tracer == nil {
+		cfg.Tracer = noop.NewTracerProvider().Tracer("")
+	}
 	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID,
 		closed: lowestID, late: cursor{ID: lowestID}, services: map[string]*reach{}}, nil
 }
@@ -125,7 +134,13 @@ func (s *Sentinel) Run(ctx context.Context) error {
 
 // look is a round, and says what came of it.
 func (s *Sentinel) look(ctx context.Context) {
+	ctx, span := s.cfg.Tracer.Start(ctx, "look for the void")
+	defer span.End()
 	found, err := s.Round(ctx)
+	span.SetAttributes(attribute.Int(schemas.AttrCount, found))
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
 	if err != nil && ctx.Err() == nil {
 		s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook,
 			"sentinel.md")

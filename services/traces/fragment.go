@@ -56,13 +56,13 @@ func newPacking() (packing, error) {
 	return packing{pressed, opened}, nil
 }
 
-// fragments sorts spans by trace and service, with the attributes only that may be kept.
-func (packing) fragments(sent []*tracepb.ResourceSpans, allowed []string) []fragment {
+// fragmentsOf sorts spans by trace and service, with nothing but what may be kept.
+func fragmentsOf(sent []*tracepb.ResourceSpans, sieve *sieve) []fragment {
 	type key struct{ trace, service string }
 	at := map[key]int{}
 	var all []fragment
 	for _, group := range sent {
-		service := serviceOf(group)
+		service := sieve.service(group)
 		for _, scope := range group.GetScopeSpans() {
 			for _, span := range scope.GetSpans() {
 				if len(span.GetTraceId()) != 16 || len(span.GetSpanId()) != 8 {
@@ -77,7 +77,7 @@ func (packing) fragments(sent []*tracepb.ResourceSpans, allowed []string) []frag
 						sent: &tracepb.ResourceSpans{Resource: resourceOf(service),
 							ScopeSpans: []*tracepb.ScopeSpans{{}}}})
 				}
-				only(span, allowed)
+				sieve.span(span)
 				into := all[i].sent.ScopeSpans[0]
 				into.Spans = append(into.Spans, span)
 			}
@@ -89,40 +89,9 @@ func (packing) fragments(sent []*tracepb.ResourceSpans, allowed []string) []frag
 	return all
 }
 
-func serviceOf(group *tracepb.ResourceSpans) string {
-	for _, kv := range group.GetResource().GetAttributes() {
-		if kv.GetKey() == schemas.AttrServiceName {
-			return kv.GetValue().GetStringValue()
-		}
-	}
-	return "unknown"
-}
-
 func resourceOf(service string) *resourcepb.Resource {
 	return &resourcepb.Resource{Attributes: []*commonpb.KeyValue{{Key: schemas.AttrServiceName,
 		Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: service}}}}}
-}
-
-// only leaves a span the attributes that may be kept, and takes the text of its status away, and what a caller's
-// tracing system wrote of its own (tracestate).
-func only(span *tracepb.Span, allowed []string) {
-	keep := func(attributes []*commonpb.KeyValue) []*commonpb.KeyValue {
-		return slices.DeleteFunc(attributes, func(kv *commonpb.KeyValue) bool {
-			return !slices.Contains(allowed, kv.GetKey()) &&
-				!slices.Contains(telemetry.StandardAttributes, kv.GetKey())
-		})
-	}
-	span.Attributes = keep(span.Attributes)
-	for _, event := range span.Events {
-		event.Attributes = keep(event.Attributes)
-	}
-	for _, link := range span.Links {
-		link.Attributes, link.TraceState = keep(link.Attributes), ""
-	}
-	span.TraceState = ""
-	if span.Status != nil {
-		span.Status.Message = ""
-	}
 }
 
 // sum fills the columns that are searched. The id follows from the spans.

@@ -231,7 +231,7 @@ func (s *Service) showSpans(w http.ResponseWriter, r *http.Request, journey stri
 	if err != nil {
 		return s.unread(ctx, err)
 	}
-	shown := Spans{Spans: telemetry.SpansOf(sent, schemas.AttrJourney, journey, s.cfg.Allowed), Cut: cut}
+	shown := Spans{Spans: telemetry.SpansOf(sent, schemas.AttrJourney, journey, s.sieve.listed()), Cut: cut}
 	if shown.Spans == nil {
 		shown.Spans = []telemetry.Span{}
 	}

@@ -11,7 +11,8 @@
 //   - days are dropped after Keep, and earlier, the oldest first, where all of them take more than Bytes; today's
 //     stay, and where they alone take more nothing is added until tomorrow but what failed;
 //   - a crash of the database loses less than a second: its login alone commits without waiting for the disk;
-//   - nothing that identifies a person is kept: attributes that are not on the list of schemas are dropped.
+//   - nothing that identifies a person is kept, whoever sent it: services, kinds of work, attributes and events of
+//     spans are of closed lists, journeys are ids, and whatever else comes is left out or called "other work".
 //
 // Times are those of the machine, as spans are: a clock of tests or of a demonstration does not move them.
 package traces
@@ -35,7 +36,7 @@ import (
 // Name is the service's.
 const Name = schemas.Traces
 
-// Config is what the service is made of. Clock, Log and Allowed are needed.
+// Config is what the service is made of. Clock and Log are needed.
 type Config struct {
 	// Clock is the machine's.
 	Clock clock.Clock
@@ -43,14 +44,15 @@ type Config struct {
 	// Keep is for how long spans are kept (60 days), Bytes how much all days may take on disk (4 GiB).
 	Keep  time.Duration
 	Bytes int64
-	// Allowed are the keys of attributes that are kept, beside the standard ones.
-	Allowed []string
+	// Pages are the routes that are in no table of schemas: a span may be named by them too.
+	Pages []schemas.Route
 }
 
 // Service keeps spans. It can be asked before it has a database, and while that is gone: it then says so.
 type Service struct {
 	cfg     Config
 	packing packing
+	sieve   *sieve
 
 	mu    sync.Mutex
 	pool  *pgxpool.Pool // nil: not there yet
@@ -74,7 +76,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, packing: packing, awake: make(chan struct{}, 1)}, nil
+	return &Service{cfg: cfg, packing: packing, sieve: newSieve(cfg.Pages), awake: make(chan struct{}, 1)}, nil
 }
 
 // errAway is that there is no database to keep spans in.
@@ -93,7 +95,7 @@ func (s *Service) database() (*pgxpool.Pool, error) {
 // and new ones made.
 const (
 	openEvery = 5 * time.Second
-	tidyEvery = time.Minute
+	tidyEvery = 10 * time.Minute
 )
 
 // Run opens the database, again and again where it is not there, and keeps the days. note is told what is amiss, and ""
@@ -200,7 +202,7 @@ func (s *Service) Take(ctx context.Context, spans []*tracepb.ResourceSpans) erro
 	now := s.cfg.Clock.Now()
 	from := now.Add(-youngest)
 	var fragments []fragment
-	for _, f := range s.packing.fragments(spans, s.cfg.Allowed) {
+	for _, f := range fragmentsOf(spans, s.sieve) {
 		if (!full || f.Failed) && !f.began.Before(from) && f.began.Before(now.Add(time.Hour)) {
 			fragments = append(fragments, f)
 		}

@@ -43,8 +43,7 @@ type fixture struct {
 
 func begin(t *testing.T, now clock.Clock) *fixture {
 	t.Helper()
-	s, err := New(Config{Clock: now, Log: slog.New(slog.DiscardHandler),
-		Allowed: schemas.AllowedAttributes})
+	s, err := New(Config{Clock: now, Log: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	db := testkit.Database(t, ours)
 	f := &fixture{Service: s, db: db}
@@ -158,21 +157,21 @@ func TestTracesAreFoundByWhatIsKnownOfThem(t *testing.T) {
 	f := begin(t, now)
 	ago := func(d time.Duration) time.Time { return now.Now().Add(-d) }
 	batch := sent(
-		spanned{trace: 1, id: 1, service: "intake", name: "take a message", at: ago(time.Hour),
+		spanned{trace: 1, id: 1, service: "intake", name: "take an HL7 message", at: ago(time.Hour),
 			took:     40 * time.Millisecond,
 			journeys: []string{firstJourney}},
 		spanned{trace: 1, id: 2, parent: 1, service: "intake", name: "keep messages", at: ago(time.Hour),
 			took: 9 * time.Millisecond},
 		spanned{trace: 1, id: 3, parent: 2, service: "journey", name: "apply discharge.recorded", at: ago(time.Hour),
 			took: 3 * time.Millisecond, failed: true, journeys: []string{firstJourney, secondJourney}},
-		spanned{trace: 2, id: 1, service: "intake", name: "take a message", at: ago(30 * time.Hour / 2),
+		spanned{trace: 2, id: 1, service: "intake", name: "take an HL7 message", at: ago(30 * time.Hour / 2),
 			took: 2 * time.Second, journeys: []string{secondJourney}})
 	must(t, f.Take(t.Context(), batch))
-	must(t, f.Take(t.Context(), sent(spanned{trace: 1, id: 1, service: "intake", name: "take a message",
+	must(t, f.Take(t.Context(), sent(spanned{trace: 1, id: 1, service: "intake", name: "take an HL7 message",
 		at: ago(time.Hour), took: 40 * time.Millisecond})[:0]))
 	for query, want := range map[string]int{
 		"": 3, "?service=intake": 2, "?service=followup": 0, "?failed=true": 1, "?service=intake&failed=true": 0,
-		"?work=keep+messages": 1, "?service=intake&work=take+a+message": 2, "?least=100": 1,
+		"?work=keep+messages": 1, "?service=intake&work=take+an+HL7+message": 2, "?least=100": 1,
 		"?least=5&service=intake":      2,
 		"?work=keep+messages&least=20": 0, "?journey=" + firstJourney: 2, "?journey=" + secondJourney: 2,
 		"?journey=" + secondJourney + "&service=intake": 1, "?journey=" + firstJourney + "&failed=true": 1,
@@ -191,7 +190,7 @@ func TestTracesAreFoundByWhatIsKnownOfThem(t *testing.T) {
 	if page.Counted != 3 || page.Cut || page.Durations[7].Count != 1 || page.Durations[2].Failed != 1 {
 		t.Errorf("durations: %+v", page.Durations)
 	}
-	if got := page.Works[0]; got.Longest != 2_000_000 || got.Count != 2 || got.Work != "take a message" {
+	if got := page.Works[0]; got.Longest != 2_000_000 || got.Count != 2 || got.Work != "take an HL7 message" {
 		t.Errorf("works: %+v", page.Works)
 	}
 }
@@ -214,12 +213,13 @@ func TestAJourneysWaterfallIsItsOwnAndNamesNobody(t *testing.T) {
 	at := time.Now().Add(-time.Minute)
 	must(t, f.Take(t.Context(), sent(
 		spanned{trace: 1, id: 1, service: "gateway", name: "POST /events", at: at},
-		spanned{trace: 1, id: 2, parent: 1, service: "intake", name: "take a message", at: at.Add(time.Millisecond),
+		spanned{trace: 1, id: 2, parent: 1, service: "intake", name: "take an HL7 message",
+			at:       at.Add(time.Millisecond),
 			journeys: []string{firstJourney}, failed: true, more: map[string]string{"person": "Alice",
 				schemas.AttrOutcome: "raised"}},
-		spanned{trace: 2, id: 1, service: "journey", name: "apply", at: at.Add(time.Second),
+		spanned{trace: 2, id: 1, service: "journey", name: "apply pathway.decided", at: at.Add(time.Second),
 			journeys: []string{firstJourney, secondJourney}},
-		spanned{trace: 2, id: 2, parent: 1, service: "journey", name: "only the other's", at: at.Add(time.Second),
+		spanned{trace: 2, id: 2, parent: 1, service: "journey", name: "retry pathway.decided", at: at.Add(time.Second),
 			journeys: []string{secondJourney}})))
 	status, body := f.ask(t, "/api/journeys/"+firstJourney+"/trace", opera)
 	var got Spans
@@ -228,7 +228,8 @@ func TestAJourneysWaterfallIsItsOwnAndNamesNobody(t *testing.T) {
 	for _, s := range got.Spans {
 		names = append(names, s.Name)
 	}
-	if want := "POST /events, take a message, apply"; status != 200 || strings.Join(names, ", ") != want || got.Cut {
+	if want := "POST /events, take an HL7 message, apply pathway.decided"; status != 200 ||
+		strings.Join(names, ", ") != want || got.Cut {
 		t.Errorf("%d: %v, not %s", status, names, want)
 	}
 	if strings.Contains(string(body), "Alice") || strings.Contains(string(body), secondJourney) ||
@@ -243,17 +244,25 @@ func TestAJourneysWaterfallIsItsOwnAndNamesNobody(t *testing.T) {
 	}
 }
 
-func TestWhatACallersTracingWroteOfItsOwnIsNotKept(t *testing.T) {
+// Whoever hands spans over, by whatever way: nothing of what they wrote of their own is kept.
+func TestNothingIsKeptThatIsNotOnAList(t *testing.T) {
 	t.Parallel()
-	p, err := newPacking()
-	must(t, err)
-	batch := sent(spanned{trace: 1, id: 1, service: "intake", name: "one", at: time.Now(),
-		journeys: []string{firstJourney}})
+	batch := sent(spanned{trace: 1, id: 1, service: "Alice", name: "ring Alice", at: time.Now(), failed: true,
+		journeys: []string{firstJourney, "Alice"}, more: map[string]string{"person": "Alice",
+			schemas.AttrControlID: "Alice", schemas.AttrError: "Alice", schemas.AttrEventType: "Alice",
+			schemas.AttrHTTPRoute: "/people/Alice", schemas.AttrMessage: "Alice", "url": "/Alice",
+			schemas.AttrOutcome: strings.Repeat("Alice", 100), schemas.AttrReason: "too-late"}})
 	span := batch[0].ScopeSpans[0].Spans[0]
 	span.TraceState, span.Links[0].TraceState = "vendor=Alice", "vendor=Alice"
-	fragments := p.fragments(batch, schemas.AllowedAttributes)
-	if kept := fmt.Sprint(fragments[0].sent); strings.Contains(kept, "Alice") {
-		t.Errorf("it keeps %s", kept)
+	span.Events = []*tracepb.Span_Event{{Name: "rang Alice"}, {Name: "exception", Attributes: []*commonpb.KeyValue{
+		text("exception.message", "Alice"), text("exception.type", "timeout")}}}
+	span.Attributes = append(span.Attributes, &commonpb.KeyValue{Key: schemas.AttrReason, Value: &commonpb.AnyValue{
+		Value: &commonpb.AnyValue_BytesValue{BytesValue: []byte("Alice")}}})
+	kept := fragmentsOf(batch, newSieve(nil))[0]
+	if text := fmt.Sprintf("%v %v %v %v", kept.sent, kept.Service, kept.Works, kept.Journeys); strings.Contains(text,
+		"Alice") || !strings.Contains(text, "too-late") || !strings.Contains(text, "timeout") ||
+		!strings.Contains(text, firstJourney) || kept.Service != unknown || kept.Works[0] != schemas.OtherWork {
+		t.Errorf("it keeps %s", text)
 	}
 }
 
@@ -428,13 +437,13 @@ func fillWith(t *testing.T, f *fixture, spans int) (rows int) {
 			var group []*tracepb.ResourceSpans
 			for n := range per {
 				one := sent(spanned{id: byte(n + 1), service: servicesOf[i%len(servicesOf)],
-					name: []string{"take a message", "keep messages", "apply discharge.recorded"}[n], at: at,
+					name: []string{"take an HL7 message", "keep messages", "apply discharge.recorded"}[n], at: at,
 					took: time.Duration(i%400+1) * time.Millisecond, failed: i%200 == 0,
 					journeys: []string{clock.NewRandomID()}})[0]
 				one.ScopeSpans[0].Spans[0].TraceId = []byte(fmt.Sprintf("%016d", i))
 				group = append(group, one)
 			}
-			batch = append(batch, f.packing.fragments(group, schemas.AllowedAttributes)...)
+			batch = append(batch, fragmentsOf(group, f.sieve)...)
 		}
 		must(t, f.packing.pack(batch))
 		must(t, insertFragments(t.Context(), f.pool, batch))

@@ -60,6 +60,7 @@ func Rules() []Rule {
 		{"commands in documents exist", commands},
 		{"words that shame are not written", words},
 		{"attributes of telemetry are on the list", attributes},
+		{"names of spans are on the list", spanNames},
 		{"tests neither skip nor sleep", honestTests},
 		{"no fixed day meets the machine's clock in tests", fixedDays},
 		{"every go test has a timeout", timeouts},

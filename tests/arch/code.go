@@ -169,7 +169,7 @@ var doors = map[string][]string{
 	"threshold/criteria": {"document.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
 	"gateway": {"describe.go", "fhir.go", "form.go", "refusals.go", "refuse.go", "session.go", "sessions.go",
 		"signing.go", "transport.go", "vouched.go"},
-	"traces":  {"fragment.go"},
+	"traces":  {"fragment.go", "sieve.go"},
 	"console": {"assets.go", "client.go", "waterfall.go"},
 }
 

@@ -268,6 +268,56 @@ var (
 	loggerName     = regexp.MustCompile(`(?i)(^log$|logger|\.log$|^slog$|log\(\)$)`)
 )
 
+// spanNames: what a service calls its spans, and its loops over what falls due, after which spans are called, is
+// written out and known, since traces keeps no other name.
+func spanNames(t *Tree) (found []Finding) {
+	work := schemas.NewWork(nil)
+	check := func(name string, expr ast.Expr, before string) {
+		if text, ok := written(expr); !ok || !work.Knows(before+text) {
+			found = append(found, t.finding(name, expr.Pos(), "%s%s is the name of no span in schemas/work.go; traces "+
+				"would call it %q", before, text, schemas.OtherWork))
+		}
+	}
+	for _, name := range t.Sources() {
+		if !in(name, "services/") {
+			continue
+		}
+		ast.Inspect(t.gos[name], func(node ast.Node) bool {
+			switch n := node.(type) {
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if ok && sel.Sel.Name == "Start" && len(n.Args) > 1 &&
+					strings.HasSuffix(strings.ToLower(expressionText(sel.X)), "tracer") {
+					check(name, n.Args[1], "")
+				}
+			case *ast.CompositeLit:
+				eachDue(n, func(loop ast.Expr) { check(name, loop, "due ") })
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// eachDue gives the names in a list of loops: []flow.Due{{Name: "calls"}}.
+func eachDue(list *ast.CompositeLit, do func(name ast.Expr)) {
+	array, ok := list.Type.(*ast.ArrayType)
+	if !ok || expressionText(array.Elt) != "flow.due" {
+		return
+	}
+	for _, element := range list.Elts {
+		one, ok := element.(*ast.CompositeLit)
+		if !ok {
+			continue
+		}
+		for _, field := range one.Elts {
+			if kv, ok := field.(*ast.KeyValueExpr); ok && expressionText(kv.Key) == "Name" {
+				do(kv.Value)
+			}
+		}
+	}
+}
+
 // attributes: a key that is written out, in a log line, on a span or on a metric, is one of schemas.AllowedAttributes,
 // of telemetry's standard ones, or of the program's own. libs/hl7 stands alone and logs about connections only.
 func attributes(t *Tree) []Finding {

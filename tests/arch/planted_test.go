@@ -206,6 +206,14 @@ var plants = []struct {
 	{"attributes of telemetry are on the list", "of a span", "services/intake/a.go", 3,
 		"package intake\n\nvar a = attribute.String(\"person.name\", s)\n", withStandard},
 
+	{"names of spans are on the list", "an unknown one", "services/intake/a.go", 5,
+		"package intake\n\nfunc a() {\n\ts.tracer.Start(ctx, \"keep messages\")\n\ts.tracer.Start(ctx, " +
+			"\"ring them\")\n}\n", nil},
+	{"names of spans are on the list", "one that is made", "services/intake/a.go", 4,
+		"package intake\n\nfunc a() {\n\ts.cfg.Tracer.Start(ctx, \"ring \"+surname)\n}\n", nil},
+	{"names of spans are on the list", "of a loop", "services/bridging/due.go", 4,
+		"package bridging\n\nvar a = []flow.Due{{Name: \"calls\"},\n\t{Name: \"rings\"}}\n", nil},
+
 	{"what leaves goes through the guarded client", "a client of its own", "services/a/a.go", 5,
 		"package a\n\nimport \"net/http\"\n\nvar c = &http.Client{}\n\nfunc given(c *http.Client) {}\n", nil},
 	{"what leaves goes through the guarded client", "the default client", "services/a/a.go", 5,

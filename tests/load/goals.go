@@ -44,6 +44,7 @@ func (b *bench) goals() []goal {
 		{"MLLP rate to an echo that commits", ratios(b.mllp[nameFootbridge], b.mllp[nameEcho], many), 0.30, false},
 		{"MLLP rate to an echo that writes the same rows", ratios(b.mllp[nameFootbridge], b.mllp[nameEchoRows], many),
 			0.70, false},
+		{"rate with traces kept to without", ratios(ours, b.closed(nameWithoutTraces), rate), 0.95, false},
 		{fmt.Sprintf("%d journeys stored: rate to empty", b.Stored), ratios(b.onTop, b.empty, rate), 0.90, false},
 	}
 }

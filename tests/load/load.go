@@ -67,10 +67,12 @@ const (
 	nameSameRows        = "same-rows"
 	nameStraightforward = "straightforward"
 	nameBefore          = "before"
+	nameWithoutTraces   = "without-traces"
 )
 
 func (b *bench) variants() []variant {
 	all := []variant{{name: nameFootbridge, start: startBinary(b.Binary)},
+		{name: nameWithoutTraces, start: startBinary(b.Binary, "FOOTBRIDGE_NO_TRACES=true")},
 		{name: nameReference, start: startHandWritten(nameReference)},
 		{name: nameSameRows, start: startHandWritten(nameSameRows)},
 		{name: nameStraightforward, start: startHandWritten(nameStraightforward), once: true}}
@@ -83,10 +85,11 @@ func (b *bench) variants() []variant {
 	})
 }
 
-func startBinary(binary string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses,
-	error) {
+// startBinary starts a build of the program, with settings beside those that all have ("NAME=value").
+func startBinary(binary string, more ...string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child,
+	addresses, error) {
 	return func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
-		return s.startFootbridge(ctx, binary, adminURL, natsURL)
+		return s.startFootbridge(ctx, binary, adminURL, natsURL, more...)
 	}
 }
 

@@ -76,7 +76,8 @@ func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"# kept\n", "\nkept too\n", "| footbridge |", "| reference |", "| straightforward |",
-		"| echo |", "| echo-rows |", "| same-rows |", "libs/flow alone", "| 400 |"} {
+		"| echo |", "| echo-rows |", "| same-rows |", "libs/flow alone", "| without-traces |",
+		"rate with traces kept to without", "| 400 |"} {
 		if !strings.Contains(string(content), want) {
 			t.Errorf("the document has no %q:\n%s", want, content)
 		}

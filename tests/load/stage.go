@@ -274,7 +274,8 @@ type addresses struct{ http, mllp, ops string }
 
 // startFootbridge starts the real binary with all services, as in production: its own logins, tokens, and nothing of
 // development. It returns when it is ready.
-func (s *stage) startFootbridge(ctx context.Context, binary, adminURL, natsURL string) (*child, addresses, error) {
+func (s *stage) startFootbridge(ctx context.Context, binary, adminURL, natsURL string, more ...string) (*child,
+	addresses, error) {
 	var at addresses
 	for _, addr := range []*string{&at.http, &at.mllp, &at.ops} {
 		reserved, release, err := testkit.ReserveAddr()
@@ -293,7 +294,7 @@ func (s *stage) startFootbridge(ctx context.Context, binary, adminURL, natsURL s
 		"FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
 		"FOOTBRIDGE_PPROF=true",
 	}
-	c, err := s.start(partService, env, binary, "serve")
+	c, err := s.start(partService, append(env, more...), binary, "serve")
 	if err != nil {
 		return nil, at, err
 	}

@@ -39,7 +39,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.Profile, "profile", "", "write a CPU profile of the service under load to this file")
 	flag.StringVar(&o.Markdown, "markdown", "", "put the table into this file, between its markers")
 	flag.StringVar(&o.Only, "only", "", "measure these variants alone, comma between: footbridge, reference, "+
-		"same-rows, straightforward, flow, ideal, mllp")
+		"without-traces, same-rows, straightforward, flow, ideal, mllp")
 	flag.StringVar(&o.Log, "log", "", "keep the log lines of all processes in this file")
 	flag.StringVar(&o.Before, "before", "", "another build of the binary, measured in the same rounds")
 	flag.BoolVar(&o.Cost, "cost", false, "statements, and CPU by part and login, instead of rates: holds on a busy "+
