@@ -472,14 +472,14 @@ func (f *Flow) apply(arrivals []delivery) error {
 	defer cancel()
 	ctx, span := f.startBatch(ctx, "apply", events)
 	defer span.End()
-	applied, began := 0, time.Now()
-	var locked, decided time.Time
+	applied, run := 0, course{began: time.Now()}
 	err := f.Do(ctx, func(tx *Tx) error {
 		fresh, err := f.decide(tx, events)
-		applied, locked, decided = len(fresh), tx.locked, time.Now()
+		applied, run.locked, run.decided = len(fresh), tx.locked, time.Now()
 		return err
 	})
-	f.showWaits(span, events, began, locked, decided)
+	run.ended = time.Now()
+	f.showWaits(span, events, run)
 	f.countApplied(ctx, span, applied, err)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -208,22 +209,30 @@ func failed(span trace.Span, err error) bool {
 	return err != nil
 }
 
+// course is when the steps of a batch were over, by this machine; zero for those that were not come to.
+type course struct{ began, locked, decided, ended time.Time }
+
+// waits are where the time of a batch went: how long the oldest of its events had waited when it began, how long what
+// it is about took to be locked and read, and how long it took to be written and committed. now is the system's time at
+// the end.
+func (c course) waits(events []Event, now time.Time) (queue, lock, commit time.Duration) {
+	oldest := slices.MinFunc(events, func(a, b Event) int { return a.Time.Compare(b.Time) }).Time
+	queue = max(0, now.Sub(oldest)-c.ended.Sub(c.began))
+	if c.locked.IsZero() {
+		return queue, 0, 0
+	}
+	return queue, c.locked.Sub(c.began), c.ended.Sub(c.decided)
+}
+
 // showWaits says on a span where the time of a batch went. Nothing is said of what was not come to.
-func (f *Flow) showWaits(span trace.Span, events []Event, began, locked, decided time.Time) {
+func (f *Flow) showWaits(span trace.Span, events []Event, c course) {
 	if !span.IsRecording() {
 		return
 	}
-	oldest := events[0].Time
-	for _, e := range events {
-		if e.Time.Before(oldest) {
-			oldest = e.Time
-		}
-	}
-	now := time.Now()
-	span.SetAttributes(keyWaitedQueue.Int64(max(0, f.cfg.Clock.Now().Sub(oldest)-now.Sub(began)).Milliseconds()))
-	if !locked.IsZero() {
-		span.SetAttributes(keyWaitedLock.Int64(locked.Sub(began).Milliseconds()),
-			keyWaitedCommit.Int64(now.Sub(decided).Milliseconds()))
+	queue, lock, commit := c.waits(events, f.cfg.Clock.Now())
+	span.SetAttributes(keyWaitedQueue.Int64(queue.Milliseconds()))
+	if !c.locked.IsZero() {
+		span.SetAttributes(keyWaitedLock.Int64(lock.Milliseconds()), keyWaitedCommit.Int64(commit.Milliseconds()))
 	}
 }
 
