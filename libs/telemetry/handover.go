@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -31,6 +32,8 @@ type HandOverConfig struct {
 	Slow             time.Duration
 	// Every is how often what has gathered is handed over (1 second).
 	Every time.Duration
+	// Over is for how long is counted before it is seen whether fewer values must be kept (1 second).
+	Over time.Duration
 	// Halved is how often the values that are kept are halved from the beginning (0).
 	Halved int
 }
@@ -59,19 +62,9 @@ type HandOver struct {
 
 // NewHandOver starts handing over; Close ends it.
 func NewHandOver(cfg HandOverConfig) *HandOver {
-	orElse := func(value *int, usual int) {
-		if *value == 0 {
-			*value = usual
-		}
-	}
-	orElse(&cfg.Queue, 8192)
-	orElse(&cfg.PerSecond, 2000)
-	if cfg.Slow == 0 {
-		cfg.Slow = time.Second
-	}
-	if cfg.Every == 0 {
-		cfg.Every = time.Second
-	}
+	cfg.Queue, cfg.PerSecond = cmp.Or(cfg.Queue, 8192), cmp.Or(cfg.PerSecond, 2000)
+	cfg.Slow = cmp.Or(cfg.Slow, time.Second)
+	cfg.Every, cfg.Over = cmp.Or(cfg.Every, time.Second), cmp.Or(cfg.Over, time.Second)
 	ctx, stop := context.WithCancel(context.Background())
 	h := &HandOver{cfg: cfg, key: attribute.Key(cfg.LinkKey), queue: make(chan sdktrace.ReadOnlySpan, cfg.Queue),
 		flush: make(chan chan struct{}), stop: stop, done: make(chan struct{})}
@@ -246,7 +239,7 @@ func (h *HandOver) run(ctx context.Context) {
 		case <-tick.C:
 			hand()
 		}
-		if now := time.Now(); now.Sub(second) >= time.Second {
+		if now := time.Now(); now.Sub(second) >= h.cfg.Over {
 			h.adjust(now.Sub(second))
 			second = now
 		}
@@ -256,12 +249,22 @@ func (h *HandOver) run(ctx context.Context) {
 // adjust keeps fewer values where more was kept in the time that passed than may be, and more where it was far less.
 func (h *HandOver) adjust(passed time.Duration) {
 	rate := float64(h.kept.Swap(0)) / passed.Seconds()
-	switch most, halved := float64(h.cfg.PerSecond), h.halve.Load(); {
-	case rate > most && halved < 20:
-		h.halve.Store(halved + 1)
-	case rate < most/4 && halved > 0:
-		h.halve.Store(halved - 1)
+	h.halve.Store(int32(halvings(int(h.halve.Load()), rate, h.cfg.PerSecond)))
+}
+
+// mostHalved is how often values are halved at most: one of a million is kept.
+const mostHalved = 20
+
+// halvings is how often the values that are kept are to be halved, where they were so often and made so many spans and
+// links a second. Between a quarter of the most and the most it stays, so that it does not swing.
+func halvings(now int, rate float64, most int) int {
+	switch {
+	case rate > float64(most):
+		return min(now+1, mostHalved)
+	case rate < float64(most)/4:
+		return max(now-1, 0)
 	}
+	return now
 }
 
 // taker is the client of the exporter that turns spans into OTLP.

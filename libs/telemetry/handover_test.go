@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -143,5 +145,42 @@ func TestABatchKeepsTheLinksOfStoriesThatAreKept(t *testing.T) {
 	got := spans.Linked("")
 	if len(got) != 1 || len(got[0].Links) < 4 || len(got[0].Links) > 32 {
 		t.Fatalf("kept: %+v", got)
+	}
+}
+
+// However few traces keeps, what a collector is named for goes there complete.
+func TestACollectorGetsEverySpanWhateverTracesKeeps(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	got := map[string]bool{}
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, err := telemetry.ReadExport(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, span := range telemetry.SpansOf(sent, link, "", nil) {
+			got[span.SpanID] = true
+		}
+	}))
+	t.Cleanup(collector.Close)
+	spans := storeHalved(t, 20)
+	tel := start(t, telemetry.Config{HandOver: spans.HandOver, Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT",
+		collector.URL, "OTEL_METRICS_EXPORTER", "none", "OTEL_LOGS_EXPORTER", "none")})
+	const all = 1500
+	for i := range all {
+		_, span := tel.Tracer("x").Start(context.Background(), "work", trace.WithAttributes(attribute.String(link,
+			fmt.Sprintf("story %d", i*7919))))
+		span.End()
+	}
+	if err := tel.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if left := spans.Counts().Left; len(got) != all || left < all-10 {
+		t.Errorf("the collector got %d of %d spans, and traces left %d out", len(got), all, left)
 	}
 }

@@ -124,7 +124,7 @@ func (t *Telemetry) startTraces(ctx context.Context, c Config, res *resource.Res
 		return err
 	}
 	if exporter != nil {
-		filter.next = append(filter.next, sdktrace.NewBatchSpanProcessor(exporter))
+		filter.next = append(filter.next, sdktrace.NewBatchSpanProcessor(exporter, queueOf(c.Getenv)...))
 	}
 	limits := sdktrace.NewSpanLimits()
 	limits.LinkCountLimit = max(limits.LinkCountLimit, 1024) // a batch links to each event that caused it
@@ -133,6 +133,15 @@ func (t *Telemetry) startTraces(ctx context.Context, c Config, res *resource.Res
 	t.stops = append(t.stops, t.tracers.Shutdown)
 	t.flushes = append(t.flushes, t.tracers.ForceFlush)
 	return nil
+}
+
+// queueOf is how many spans wait for a collector: more than the usual 2,048, which a second of load fills, unless
+// OTEL_BSP_MAX_QUEUE_SIZE says how many.
+func queueOf(getenv func(string) string) []sdktrace.BatchSpanProcessorOption {
+	if getenv("OTEL_BSP_MAX_QUEUE_SIZE") != "" {
+		return nil
+	}
+	return []sdktrace.BatchSpanProcessorOption{sdktrace.WithMaxQueueSize(1 << 14)}
 }
 
 func (t *Telemetry) startMetrics(ctx context.Context, c Config, res *resource.Resource, allowed *allowed) error {

@@ -74,6 +74,7 @@ func storeHalved(t testing.TB, halved int) *kept {
 	t.Helper()
 	k := &kept{}
 	k.HandOver = telemetry.NewHandOver(telemetry.HandOverConfig{LinkKey: link, Halved: halved, Every: time.Hour,
+		Over: time.Hour,
 		Take: func(_ context.Context, spans []*tracepb.ResourceSpans) error {
 			k.mu.Lock()
 			defer k.mu.Unlock()

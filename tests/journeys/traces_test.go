@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,10 +21,12 @@ import (
 )
 
 // Every process is killed, and so is every connection of the database; what was traced before is found after, and a
-// journey's waterfall is whole: from the message that came in to what was offered, over the services.
+// journey's waterfall is whole: from the message that came in to what was offered, over the services. A collector that
+// is named gets every one of these spans too.
 func TestTracesOutliveTheKillingOfEverything(t *testing.T) {
 	t.Parallel()
 	a := newApart(t)
+	collected := a.collect()
 	before := a.startEach()
 	a.discharge(birds(t)[0], "T1")
 	a.offered(1)
@@ -39,6 +43,7 @@ func TestTracesOutliveTheKillingOfEverything(t *testing.T) {
 		}
 		return throughTheServices(kept)
 	})
+	system.Eventually(t, func() error { return collected(kept) })
 	for _, process := range before {
 		process.Kill()
 	}
@@ -69,6 +74,37 @@ func TestTracesOutliveTheKillingOfEverything(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// collect names a collector of the test to every process. What it returns says which of some spans that has not got.
+func (a *apart) collect() (missing func([]telemetry.Span) error) {
+	var mu sync.Mutex
+	got := map[string]bool{}
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, err := telemetry.ReadExport(w, r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, span := range telemetry.SpansOf(sent, schemas.AttrJourney, "", nil) {
+			got[span.TraceID+span.SpanID] = true
+		}
+	}))
+	a.t.Cleanup(collector.Close)
+	a.addrs["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL
+	a.addrs["OTEL_METRICS_EXPORTER"], a.addrs["OTEL_LOGS_EXPORTER"] = "none", "none"
+	return func(spans []telemetry.Span) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, span := range spans {
+			if !got[span.TraceID+span.SpanID] {
+				return fmt.Errorf("the collector has not got %q of %s", span.Name, span.Service)
+			}
+		}
+		return nil
+	}
 }
 
 // searched is what the command finds.
