@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= $(or $(N),300)
 
 .DEFAULT_GOAL := help
-.PHONY: traces-million help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate pictures browser frontend postgres
+.PHONY: help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate pictures browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,17 +47,15 @@ fault: postgres ## kill, pause, delete and roll back, N times (300), in the orde
 model: ## the exchange of events as a model, searched exhaustively by spin (apt-get install spin gcc)
 	@./tests/model/check.sh
 
-traces-million: ## a search by time and service reads little with a million spans kept (TRACES_SPANS)
-	@TRACES_SPANS=$${TRACES_SPANS:-1000000} go test -count=1 -timeout 30m -run ASearchReadsLittle -v footbridge/services/traces
-
 bench: build ## the goals and the pipeline, as ratios to the limits measured in the same run (BENCH="--markdown docs/performance.md" writes them there)
 	@go run footbridge/tests/load/cmd/bench $(BENCH)
 	@go test -run '^$$' -bench 'BesideHandWritten|SixtyServicesToFifteen|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
 	@go test -run '^$$' -bench SickEndpoints -benchtime 3x -timeout 10m footbridge/services/delivery
 
-bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000 journeys (LARGE) and 5,000,000 calls to come (TIMERS), and the rate on top of STORED; 70 GB for a million
+bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000 journeys (LARGE) and 5,000,000 calls to come (TIMERS), and the rate on top of STORED; 70 GB for a million; a search in 1,000,000 stored spans (SPANS)
 	@for n in $(or $(LARGE),200000 1000000); do FLAT_STORED=$$n go test -count=1 -timeout 60m -v -run WorkStaysTheSame footbridge/tests/load || exit 1; done
 	@TIMERS_STORED=$(or $(TIMERS),5000000) go test -count=1 -timeout 60m -v -run TimersCost footbridge/tests/load
+	@TRACES_SPANS=$(or $(SPANS),1000000) go test -count=1 -timeout 30m -v -run ASearchReadsLittle footbridge/services/traces
 	@go run footbridge/tests/load/cmd/bench --only footbridge --million --stored $(or $(STORED),1000000)
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, the descriptions by public linters, docs links

@@ -28,6 +28,7 @@ var dueLoops = map[string][]string{
 	Bridging:  {"help-waits", "pages", "calls", "notices", "channels", "partners", "plans"},
 	Journey:   {"overdue-steps", "held-together"},
 	Delivery: {"untold", "late", "take", "webhooks", "handshakes", "links", "mails-made", "mails", "mails-left",
+		"texts", "texts-kept",
 		"alerts"},
 }
 

@@ -395,7 +395,7 @@ func TestItsLoginAloneDoesNotWaitForTheDisk(t *testing.T) {
 }
 
 // TestASearchReadsLittleHoweverMuchIsKept: a search by time and service touches under 2,000 buffers, with as many spans
-// as TRACES_SPANS says (40,000; `make traces-million` keeps a million).
+// as TRACES_SPANS says (40,000; `make bench-large` keeps a million).
 func TestASearchReadsLittleHoweverMuchIsKept(t *testing.T) {
 	t.Parallel()
 	spans := 40_000
