@@ -573,7 +573,7 @@ func ChecksOf(flags []string) []string {
 }
 
 // StepWords say what is to be done in a step, and about what. A kind that somebody named themselves reads as they wrote
-// it.
+// it. No id stands in them: which service it is about is put into them by NamingService, by whoever knows its name.
 func StepWords(kind string, about StepAbout) string {
 	var parts []string
 	switch k, known := StepKindOf(kind); {
@@ -591,11 +591,17 @@ func StepWords(kind string, about StepAbout) string {
 			}
 		}
 		return "Find out " + listWords(parts)
-	case about.IDs["service"] != "" && strings.Contains(k.Words, "a service"):
-		return strings.Replace(k.Words, "a service", "the service "+about.IDs["service"], 1)
 	default:
 		return k.Words
 	}
+}
+
+// NamingService puts a service's published name into the words of a step that is about one.
+func NamingService(words, name string) string {
+	if name == "" {
+		return words
+	}
+	return strings.Replace(words, "a service", name, 1)
 }
 
 func listWords(parts []string) string {

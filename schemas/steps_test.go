@@ -103,7 +103,7 @@ func TestWordsSayWhatAStepIsAbout(t *testing.T) {
 		{"check-with-the-hospital", StepAbout{Flags: []string{FlagLate, FlagNumberInvalid, FlagTextDamaged}},
 			"Find out what their NHS number is and how their name is spelt"},
 		{"service-answers", StepAbout{IDs: map[string]string{"service": "talking"}},
-			"See to it that the service talking answers"},
+			"See to it that a service answers"},
 		{"ring-back", StepAbout{}, "Ring back"},
 	} {
 		if got := StepWords(tc.kind, tc.about); got != tc.want {

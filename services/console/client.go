@@ -42,6 +42,9 @@ type step struct {
 	// TakeOn are the owners as whom the caller may take it on.
 	TakeOn []string `json:"takeOn"`
 	State  string   `json:"state"`
+	// Service is the id of the one that it is about, if any; its name is put into Words.
+	Service string            `json:"service"`
+	names   map[string]string // of services that stand in it, by their ids
 	// Of a step that is not listed with its journey: whose it is. One may be about no journey.
 	Journey      string `json:"journey"`
 	Organisation string `json:"organisation"`
@@ -124,11 +127,15 @@ type client struct {
 	backends map[string]http.Handler
 	signer   *principal.Signer
 	clock    clock.Clock
+	services serviceNames
 }
 
 func (c *client) journeys(ctx context.Context, p principal.Principal, cursor string) (httpx.List[journeyLine], error) {
 	var list httpx.List[journeyLine]
 	err := c.get(ctx, p, schemas.Journey, "/api/journeys"+query("cursor", cursor), &list)
+	for i := range list.Items {
+		c.name(ctx, p, &list.Items[i].Next)
+	}
 	return list, err
 }
 
@@ -136,6 +143,10 @@ func (c *client) journey(ctx context.Context, p principal.Principal, id, reason 
 	var j journey
 	err := c.call(ctx, p, schemas.Journey, http.MethodGet, "/api/journeys/"+url.PathEscape(id), "", nil, &j,
 		header{schemas.ReasonHeader, reason})
+	c.name(ctx, p, &j.Next)
+	for i := range j.Steps {
+		c.name(ctx, p, &j.Steps[i])
+	}
 	return j, err
 }
 
@@ -277,11 +288,15 @@ func (c *client) act(ctx context.Context, p principal.Principal, action schemas.
 // steps are open steps by the time promised, of a whole organisation or as the parameters narrow them.
 func (c *client) steps(ctx context.Context, p principal.Principal, asked ...string) (list httpx.List[step], err error) {
 	err = c.get(ctx, p, schemas.Journey, "/api/steps"+query(asked...), &list)
+	for i := range list.Items {
+		c.name(ctx, p, &list.Items[i])
+	}
 	return list, err
 }
 
 func (c *client) step(ctx context.Context, p principal.Principal, id string) (s step, err error) {
 	err = c.get(ctx, p, schemas.Journey, "/api/steps/"+url.PathEscape(id), &s)
+	c.name(ctx, p, &s)
 	return s, err
 }
 

@@ -120,14 +120,14 @@ var personState = map[string]string{
 }
 
 // holderName says who holds a step, to the person: a team by what it is, a partner by its name.
-func (s *Console) holderName(owner string) string {
+func (s *Console) holderName(owner string, services map[string]string) string {
 	kind, id, _ := strings.Cut(owner, ":")
 	if kind == schemas.OwnerPartner {
 		if i := slices.IndexFunc(s.config.Partners, func(p Partner) bool { return p.ID == id }); i >= 0 {
 			return s.config.Partners[i].Name
 		}
 	}
-	return ownerName(owner)
+	return holderName(owner, services)
 }
 
 // noOption is something that the person can say no to: its value names the purpose, and the organisation where it was

@@ -130,10 +130,10 @@ func (s *Console) morePage(w http.ResponseWriter, r *http.Request, p principal.P
 }
 
 func (s *Console) viewForPerson(one step) personStepView {
-	v := personStepView{Words: personStep(one.Kind).Words, Who: s.holderName(one.Owner)}
+	v := personStepView{Words: personStep(one.Kind).Words, Who: s.holderName(one.Owner, one.names)}
 	v.Day, v.Late = byDay(one.DueAt, s.config.Clock.Now(), s.zone)
 	for _, owner := range one.Also {
-		v.Also = append(v.Also, s.holderName(owner))
+		v.Also = append(v.Also, s.holderName(owner, one.names))
 	}
 	return v
 }

@@ -31,16 +31,16 @@ type stepView struct {
 
 func viewStep(s step, now time.Time, zone *time.Location) stepView {
 	v := stepView{ID: s.ID, Words: cmp.Or(s.Words, wordsFor(stepWords, s.Kind)), Until: s.Until,
-		Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
+		Owner: s.holder(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
 		DueISO: s.DueAt.In(zone).Format(time.RFC3339), Away: distance(now, s.DueAt), Late: now.After(s.DueAt)}
 	for _, owner := range s.Also {
-		v.Also = append(v.Also, ownerName(owner))
+		v.Also = append(v.Also, s.holder(owner))
 	}
 	if !s.FirstDueAt.IsZero() && !s.FirstDueAt.Equal(s.DueAt) {
 		v.First = timeWords(s.FirstDueAt, zone)
 	}
 	for _, owner := range s.TakeOn {
-		v.TakeOn = append(v.TakeOn, takeOn{owner, lowerFirst(ownerName(owner))})
+		v.TakeOn = append(v.TakeOn, takeOn{owner, lowerFirst(s.holder(owner))})
 	}
 	return v
 }

@@ -167,7 +167,7 @@ func nameOr(names map[string]string, id string) string {
 	if name := names[id]; name != "" {
 		return name
 	}
-	return id
+	return "a service" // its id is for programs
 }
 
 // holderName names who holds something: a service by its name.

@@ -215,12 +215,13 @@ func whoDoes(kind schemas.StepKind, one step, role string) string {
 	doers := kind.Doers()
 	switch {
 	case slices.Contains(doers, schemas.Role(role)):
-		return "This cannot be recorded yet: what it is about has not arrived. " + ownerName(one.Owner) + " sees to it."
+		return "This cannot be recorded yet: what it is about has not arrived. " + one.holder(one.Owner) +
+			" sees to it."
 	case len(doers) > 0:
 		return "This is for " + lowerFirst(each(doerNames, roleCodes(doers))) +
 			" to record, signed in as themselves. Here it stands in their own list, under ‘What to do next’."
 	}
-	return cmp.Or(ownerName(one.Owner), "The navigator on duty") + " does this."
+	return cmp.Or(one.holder(one.Owner), "The navigator on duty") + " does this."
 }
 
 func roleCodes(roles []schemas.Role) []string {

@@ -52,7 +52,7 @@ func ownerName(owner string) string {
 	case schemas.OwnerPartner:
 		return "Partner organisation"
 	case schemas.OwnerService:
-		return "Service " + id
+		return "A service" // holderName names it
 	default:
 		return plain(owner)
 	}

@@ -528,7 +528,8 @@ func firstOfWords(wanted []DesiredStep, k *JourneyState) []DesiredStep {
 	slices.SortStableFunc(wanted, func(a, b DesiredStep) int { return a.DueAt.Compare(b.DueAt) })
 	seen := map[string]bool{}
 	return slices.DeleteFunc(wanted, func(w DesiredStep) bool {
-		words := schemas.StepWords(w.Kind, k.about(Step{Kind: w.Kind, Basis: w.Basis}))
+		about := k.about(Step{Kind: w.Kind, Basis: w.Basis})
+		words := schemas.StepWords(w.Kind, about) + " " + about.IDs["service"] // whose name is put into them
 		defer func() { seen[words] = true }()
 		return seen[words]
 	})

@@ -421,7 +421,8 @@ func TestNoTwoStepsOfAJourneyReadAlike(t *testing.T) {
 	tell(t, r, s.events)
 	seen := map[string]bool{}
 	for _, step := range openOnes(r.Steps) {
-		words := schemas.StepWords(step.Kind, r.JourneyState.about(step))
+		about := r.JourneyState.about(step)
+		words := schemas.NamingService(schemas.StepWords(step.Kind, about), about.IDs["service"])
 		if seen[words] {
 			t.Errorf("twice: %s", words)
 		}

@@ -20,6 +20,14 @@ if (document.querySelector(".nhsuk-error-summary, #check")) {
   history.replaceState(null, "", location.href);
 }
 
+// A key that is held down repeats. Pressed on a line of what is wrong it leads to the field, and must not send the form
+// from there once more.
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.repeat && event.target.matches("input, button")) {
+    event.preventDefault();
+  }
+});
+
 // A page that the browser has kept as it was is asked for again: what it says may be over, or no longer open to whoever
 // goes back.
 addEventListener("pageshow", (event) => {
