@@ -36,6 +36,21 @@ type files struct {
 // at is where a page finds a file.
 func (f files) at(name string) string { return "/assets/" + f.version + "/" + name }
 
+// AssetsAt is where the files embedded in this program are, for pages of others that load them.
+func AssetsAt() (at func(name string) string, err error) {
+	all, _, err := readAssets(embedded())
+	return all.at, err
+}
+
+// embedded are the files of NHS.UK frontend, where they were there when this was built.
+func embedded() fs.FS {
+	sub, err := fs.Sub(built, "frontend")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return sub
+}
+
 var assetKinds = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
@@ -86,8 +101,8 @@ func addAssets(assets map[string]asset, from fs.FS, root string) error {
 }
 
 // serveAsset answers with a file. Under the version that this console has it is kept for good. Under another one, as
-// while two versions run beside each other, or under none, as from the gateway's own pages, the file of this version is
-// given, and the browser asks each time whether it has changed.
+// while two versions run beside each other, or under none, the file of this version is given, and the browser asks each
+// time whether it has changed.
 func (s *Console) serveAsset(w http.ResponseWriter, r *http.Request) error {
 	version, name, versioned := strings.Cut(r.PathValue("file"), "/")
 	switch a, whole := s.assets.named[r.PathValue("file")]; {

@@ -158,3 +158,18 @@ func manySteps(items []map[string]any, count int) httpx.List[map[string]any] {
 	}
 	return list
 }
+
+// Pages of others load the very files that a console of this program gives for good.
+func TestOthersFindTheFilesWhereAConsoleOfThisProgramKeepsThem(t *testing.T) {
+	t.Parallel()
+	at, err := AssetsAt()
+	ok(t, err)
+	f := start(t, func(c *Config) { c.Built = nil })
+	for _, name := range []string{"nhsuk-frontend.css", "console.css", "passkey.js"} {
+		w := f.browse(t, at(name), principal.Principal{})
+		if kept := w.Header().Get("Cache-Control"); w.Code != http.StatusOK ||
+			kept != "public, max-age=31536000, immutable" {
+			t.Errorf("%s is answered with %d and kept as %q", at(name), w.Code, kept)
+		}
+	}
+}

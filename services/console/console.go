@@ -276,11 +276,7 @@ func New(c Config) (*Console, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Built == nil {
-		sub, err := fs.Sub(built, "frontend")
-		if err != nil {
-			return nil, fmt.Errorf("reading the style files: %w", err)
-		}
-		c.Built = sub
+		c.Built = embedded()
 	}
 	zone, err := calendar.ZoneOr(nil)
 	if err != nil {

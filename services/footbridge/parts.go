@@ -553,8 +553,12 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	assets, err := console.AssetsAt()
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Config{
-		Sessions: p.sessions, SignIn: signIn, Workers: named, Providers: providers,
+		Asset: assets, Sessions: p.sessions, SignIn: signIn, Workers: named, Providers: providers,
 		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in",
 		GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock, Rates: p.cfg.rates,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),

@@ -24,20 +24,22 @@ import (
 type sent struct {
 	form url.Values
 	as   string // the mark of whoever it would be sent as now; empty: as it was opened
+
+	frames *frames // of the pages that it may be refused with
 }
 
 type sentKey struct{}
 
 // withSent makes room for a request's form.
-func withSent(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), sentKey{}, &sent{}))
+func (g *Gateway) withSent(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), sentKey{}, &sent{frames: g.frames}))
 }
 
 func sentOf(r *http.Request) *sent {
 	if s, ok := r.Context().Value(sentKey{}).(*sent); ok {
 		return s
 	}
-	return &sent{}
+	return &sent{frames: plainFrames}
 }
 
 // readForm reads the form of a page's request, which is from one of our pages, and leaves the body to be read once

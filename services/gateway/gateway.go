@@ -77,6 +77,8 @@ type Config struct {
 	// Watch is how soon a stream ends whose reader may not read it any more, where that was decided elsewhere; 0 is 5
 	// s.
 	Watch time.Duration
+	// Asset is where the console's files of this version are; nil: where those of any version are.
+	Asset func(name string) string
 	// Rates bound how many requests a second one caller may send; zero values are DefaultRates.
 	Rates Rates
 	// Shared are addresses of proxies and load balancers of ours: behind them callers are told apart by the last
@@ -129,6 +131,7 @@ const codesAtOnce, everyCode = 10, 200
 // Gateway is the public listener's handler.
 type Gateway struct {
 	config   Config
+	frames   *frames
 	mux      *httpx.Mux
 	known    *http.ServeMux // patterns without methods: tells an unknown path from an unknown method
 	methods  map[string][]string
@@ -153,7 +156,7 @@ func New(c Config) (*Gateway, error) {
 			"could be told from anybody")
 	}
 	c = withDefaults(c)
-	g := &Gateway{config: c, known: http.NewServeMux(), methods: map[string][]string{}}
+	g := &Gateway{config: c, frames: framesOf(c.Asset), known: http.NewServeMux(), methods: map[string][]string{}}
 	g.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock})
 	g.mux.Use(g.answering)
 	g.systems = g.limiter(c.Rates.Systems)
@@ -187,6 +190,9 @@ func withDefaults(c Config) Config {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
+	}
+	if c.Asset == nil {
+		c.Asset = unversioned
 	}
 	if c.Watch == 0 {
 		c.Watch = 5 * time.Second

@@ -336,7 +336,7 @@ var signInOver = signInView{Title: "This sign-in does not work any more", Step: 
 
 func (g *Gateway) signInPage(w http.ResponseWriter, status int, v signInView) error {
 	var page bytes.Buffer
-	if err := signInPages.Execute(&page, v); err != nil {
+	if err := g.frames.signIn.Execute(&page, v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -13,7 +13,7 @@ import (
 // answering turns a refusal into a page where a person looks at it with a browser. Programs get the problem.
 func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		r = withSent(r)
+		r = g.withSent(r)
 		err := next(w, r)
 		var problem *httpx.Problem
 		if errors.As(err, &problem) && isFHIR(r.URL.Path) {
@@ -84,7 +84,7 @@ func refuse(w http.ResponseWriter, r *http.Request, p *httpx.Problem) {
 	if strings.HasPrefix(p.Type, problemPrefix) { // its words are for people
 		view.Title, view.Words = p.Title, p.Detail
 	}
-	_ = page.Execute(w, view) // the caller has gone; nobody is left to tell
+	_ = sentOf(r).frames.refused.Execute(w, view) // the caller has gone; nobody is left to tell
 }
 
 func titleOf(status int) string {
@@ -133,15 +133,32 @@ var page = template.Must(template.Must(standing.Clone()).Parse(
 {{end}}
 {{end}}`))
 
+// frames are the gateway's own pages, with the addresses of the files that they load.
+type frames struct{ refused, signIn, sessions, knock, workers *template.Template }
+
+// framesOf has the pages find their files by at.
+func framesOf(at func(name string) string) *frames {
+	with := func(t *template.Template) *template.Template {
+		return template.Must(t.Clone()).Funcs(template.FuncMap{"asset": at})
+	}
+	return &frames{with(page), with(signInPages), with(sessionsPage), with(knockPages), with(workersTemplate)}
+}
+
+// unversioned is where a file of any version is.
+func unversioned(name string) string { return "/assets/" + name }
+
+// plainFrames are for what is refused without a gateway before it.
+var plainFrames = framesOf(unversioned)
+
 // standing is the frame of the gateway's own pages. It stands by itself: it has to be there when the console is not.
-var standing = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+var standing = template.Must(template.New("page").Funcs(template.FuncMap{"asset": unversioned}).Parse(`<!DOCTYPE html>
 <html lang="en-GB">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{template "title" .}} – Footbridge</title>
-<link rel="stylesheet" href="/assets/nhsuk-frontend.css">
-<link rel="stylesheet" href="/assets/console.css">
+<link rel="stylesheet" href="{{asset "nhsuk-frontend.css"}}">
+<link rel="stylesheet" href="{{asset "console.css"}}">
 {{block "head" .}}{{end}}</head>
 <body>
 <header class="nhsuk-header"><div class="nhsuk-header__container nhsuk-width-container"><div class="nhsuk-header__service"><a class="nhsuk-header__service-name fb-brand" href="/">Footbridge</a></div></div></header>

@@ -109,7 +109,7 @@ func (g *Gateway) showSessions(w http.ResponseWriter, r *http.Request) error {
 			words(one.EndsAt), one.Here})
 	}
 	var page bytes.Buffer
-	if err := sessionsPage.Execute(&page, view); err != nil {
+	if err := g.frames.sessions.Execute(&page, view); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -84,7 +84,7 @@ func (g *Gateway) workersPage(w http.ResponseWriter, r *http.Request, p principa
 		}
 	}
 	var page bytes.Buffer
-	if err := workersTemplate.Execute(&page, v); err != nil {
+	if err := g.frames.workers.Execute(&page, v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -61,7 +61,7 @@ type knockedKey struct{ ID, At string }
 // knockPage answers with a page of signing in.
 func (g *Gateway) knockPage(w http.ResponseWriter, status int, v knocked) error {
 	var page bytes.Buffer
-	if err := knockPages.Execute(&page, v); err != nil {
+	if err := g.frames.knock.Execute(&page, v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -265,7 +265,7 @@ func (g *Gateway) showSecret(w http.ResponseWriter, r *http.Request) error {
 
 var knockPages = template.Must(template.Must(standing.Clone()).Parse(
 	`{{define "title"}}{{if .Wrong}}Error: {{end}}{{.Title}}{{end}}
-{{define "head"}}{{if .Options}}<script type="module" src="/assets/passkey.js"></script>
+{{define "head"}}{{if .Options}}<script type="module" src="{{asset "passkey.js"}}"></script>
 {{end}}{{end}}
 {{define "content"}}
 {{with .Wrong}}<div class="nhsuk-error-summary"><div role="alert"><h2 class="nhsuk-error-summary__title">There is a problem</h2><div class="nhsuk-error-summary__body"><ul class="nhsuk-list nhsuk-error-summary__list"><li><a href="#code">{{.}}</a></li></ul></div></div></div>
