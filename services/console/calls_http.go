@@ -193,7 +193,8 @@ func (s *Console) callPage(w http.ResponseWriter, r *http.Request, p principal.P
 				rings = &got
 			}
 		}
-		page.Acts = formsOf("/calls/"+url.PathEscape(c.ID), "this call", clock.NewRandomID(), c.Actions, f)
+		page.Acts = formsOf("/calls/"+url.PathEscape(c.ID), "this call", clock.NewRandomID(), c.Actions, f).
+			inTwoPresses()
 		if rings != nil {
 			page.Ringing, page.Until, page.Script = true, rings.Until.In(s.zone).Format("3:04pm"), rings.Script
 			page.Acts.With, page.Help.Request = ringing, clock.NewRandomID()
@@ -254,6 +255,7 @@ func (s *Console) makeCall(w http.ResponseWriter, r *http.Request) error {
 		return callGone(err)
 	}
 	show := s.callPage(w, r, p, c, nil)
+	outcomeApart(r.PostForm)
 	if r.PostFormValue("do") == "ring" {
 		got, err := s.client.claim(r.Context(), p, c.ID)
 		if status, shown := refusedBy(err, schemas.Action{}); shown != nil {

@@ -130,3 +130,18 @@ func TestSearchesAreReviewedByAnother(t *testing.T) {
 		t.Errorf("answered %d, sent %+v", w.Code, f.services.changes)
 	}
 }
+
+// Nobody need copy a number to look: the page leads to searching, and what is found there leads to looking.
+func TestLookingNeedsNoNumberToBeCopied(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	if page := f.page(t, "/look", heals); !strings.Contains(page, `href="/search"`) ||
+		!strings.Contains(page, `name="number"`) {
+		t.Errorf("looking takes a number alone, or none: %s", page)
+	}
+	f.services.found = []foundLine{{Journey: firstID, State: "open", BeganAt: now}}
+	page := f.ask(t, "POST", "/search", url.Values{"code": {"EBBF-6C5F"}}, heals).Body.String()
+	if !strings.Contains(page, `action="/look"`) || !strings.Contains(page, `name="number" value="`+firstID+`"`) {
+		t.Errorf("what is found does not lead to looking: %s", page)
+	}
+}
