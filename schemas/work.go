@@ -28,8 +28,7 @@ var dueLoops = map[string][]string{
 	Bridging:  {"help-waits", "pages", "calls", "notices", "channels", "partners", "plans"},
 	Journey:   {"overdue-steps", "held-together"},
 	Delivery: {"untold", "late", "take", "webhooks", "handshakes", "links", "mails-made", "mails", "mails-left",
-		"texts", "texts-kept",
-		"alerts"},
+		"texts", "texts-kept", "broker", "broker-kept", "alerts"},
 }
 
 // methods are those that a span may name; any other is "_OTHER".
