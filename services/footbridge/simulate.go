@@ -37,6 +37,7 @@ type simFlags struct {
 	Discharges int    `env:"DISCHARGES" default:"50" help:"how many people leave A&E after self-harm in that time"`
 	Seed       int    `env:"SEED" default:"1" help:"the same seed is the same world"`
 	Scenario   string `env:"SCENARIO" placeholder:"FILE" help:"who works when and which partners there are (YAML, docs/simulator.md); empty: a small place"`
+	Chaos      bool   `env:"CHAOS" help:"break things meanwhile: messages come twice, streams are deleted, processes are killed, the clock jumps"`
 	Out        string `env:"OUT" placeholder:"DIR" help:"write log, summary (JSON), page (HTML) and pictures (SVG) here; empty: nowhere"`
 }
 
@@ -72,7 +73,7 @@ func simulate(ctx context.Context, args []string) error {
 	err = run(working, &o.Config, serviceNames(), func(p *process) {
 		p.runner.Add("simulation", func(ctx context.Context, h *service.Health) error {
 			h.Ready()
-			found = p.simulated(ctx, held, scenario, o.Own.Out)
+			found = p.simulated(ctx, held, scenario, o.Own)
 			stop(nil)
 			<-ctx.Done()
 			return nil
@@ -127,7 +128,7 @@ func (o *options[T]) directoryOf(scenario *sim.Scenario, folder string) error {
 }
 
 // simulated starts the simulation in a system that runs.
-func (p *process) simulated(ctx context.Context, held *clock.Held, scenario *sim.Scenario, out string) error {
+func (p *process) simulated(ctx context.Context, held *clock.Held, scenario *sim.Scenario, f simFlags) error {
 	s, stop, err := p.simSystem(ctx, held)
 	if err != nil {
 		return err
@@ -141,12 +142,19 @@ func (p *process) simulated(ctx context.Context, held *clock.Held, scenario *sim
 	for _, partner := range all {
 		partners = append(partners, sim.KnownPartner{ID: partner.ID, Service: partner.Service, Name: partner.Name})
 	}
-	report, err := sim.Run(ctx, sim.Config{System: s, Database: s.db, Scenario: scenario, Partners: partners,
-		Organisation: p.cfg.Organisation, Out: out, Progress: os.Stdout})
+	run := sim.Config{System: s, Database: s.db, Scenario: scenario, Partners: partners,
+		Organisation: p.cfg.Organisation, Out: f.Out, Progress: os.Stdout}
+	if f.Chaos {
+		if err := sim.MarkAsTest(ctx, s.db); err != nil { // it was made for this run, and goes with it
+			return err
+		}
+		run.Breaker, s.chaos = s, true
+	}
+	report, err := sim.Run(ctx, run)
 	if err != nil {
 		return err
 	}
-	return report.Conclude(os.Stdout, out)
+	return report.Conclude(os.Stdout, f.Out)
 }
 
 // simSystem is this process as a simulation reaches it from outside.
@@ -161,7 +169,11 @@ type simSystem struct {
 	seen    map[string]bool // ids of events on the bus since mark
 	news    []flow.Event
 	mark    time.Time
-	arrived atomic.Int64 // events on the bus so far, each once
+	chaos   bool            // things are broken on purpose: what fails is tried again
+	deleted bool            // the stream was deleted on purpose, and was not yet there again
+	lost    []string        // durables that were deleted on purpose, until they are there again
+	resent  map[string]bool // ids of events on the bus since it was there again; nil where all is as usual
+	arrived atomic.Int64    // events on the bus so far, each once
 }
 
 func (p *process) simSystem(ctx context.Context, held *clock.Held) (s *simSystem, stop func(), err error) {
@@ -216,6 +228,9 @@ func (s *simSystem) published(msg *nats.Msg) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.resent != nil {
+		s.resent[e.ID] = true
+	}
 	if !s.seen[e.ID] {
 		s.seen[e.ID] = true
 		s.news = append(s.news, e)
@@ -239,7 +254,10 @@ func (s *simSystem) MLLP() string { return s.cfg.MLLPAddr }
 func (s *simSystem) MoveTo(ctx context.Context, at time.Time) error {
 	s.mu.Lock()
 	s.mark = s.held.Now()
-	for id := range s.seen {
+	for id := range s.seen { // with chaos events are published again at any time
+		if s.chaos {
+			break
+		}
 		if made, ok := clock.IDTime(id); ok && made.Before(s.mark.Add(-time.Hour)) {
 			delete(s.seen, id)
 		}
@@ -251,16 +269,26 @@ func (s *simSystem) MoveTo(ctx context.Context, at time.Time) error {
 }
 
 // Ask sends one request as somebody who is signed in, or as the hospital's system; once more where their session had
-// ended, as days pass here in less than a second.
-func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (sim.Answer, error) {
-	answer, err := s.ask(ctx, who, r)
-	if err != nil || answer.Status != http.StatusUnauthorized {
-		return answer, err
+// ended, as days pass here in less than a second, and again where something is broken on purpose.
+func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (answer sim.Answer, err error) {
+	began := time.Now()
+	for {
+		answer, err = s.ask(ctx, who, r)
+		if err == nil && answer.Status == http.StatusUnauthorized {
+			s.mu.Lock()
+			delete(s.cookies, principalOf(who))
+			s.mu.Unlock()
+			answer, err = s.ask(ctx, who, r)
+		}
+		if !s.chaos || err == nil && answer.Status < http.StatusInternalServerError || ctx.Err() != nil ||
+			time.Since(began) > settleWithin {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
-	s.mu.Lock()
-	delete(s.cookies, principalOf(who))
-	s.mu.Unlock()
-	return s.ask(ctx, who, r)
 }
 
 func principalOf(who sim.Who) principal.Principal {
@@ -364,16 +392,23 @@ func (s *simSystem) resolved(ctx context.Context) error {
 		if err != nil || unread > 0 {
 			return false, err
 		}
+		if !s.thereAgain(ctx, events.Name) {
+			return false, nil
+		}
 		ids, err := sim.Written(ctx, s.db, stateful(), s.mark)
+		if err == nil && s.sentAgain(ids) {
+			return false, nil // and is to be taken in
+		}
 		return err == nil && s.allSeen(ids) && s.arrived.Load() == arrived, err
 	})
 }
 
+// allSeen says whether all these events have been on the bus: after the stream was deleted, on the new one.
 func (s *simSystem) allSeen(ids []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range ids {
-		if !s.seen[id] {
+		if !s.seen[id] || s.resent != nil && !s.resent[id] {
 			return false
 		}
 	}
@@ -385,8 +420,11 @@ func (s *simSystem) until(ctx context.Context, what string, is func() (bool, err
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
 	for {
-		if so, err := is(); err != nil || so {
+		switch so, err := is(); {
+		case err != nil && !s.chaos:
 			return err
+		case err == nil && so:
+			return nil
 		}
 		select {
 		case <-ctx.Done():

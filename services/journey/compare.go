@@ -224,7 +224,7 @@ func (w whole) amiss(owners Owners, now time.Time) (found []finding) {
 			one(fmt.Sprintf("due/%s/%d", s.ID, s.Due.Unix()), voidOverdue, stepTakeOver, now)
 		case !w.hasOwner(s, owners):
 			one("owner/"+s.ID+"/"+s.Owner, voidNoStep, stepTakeOver, now)
-		case s.Level > 0 && s.Owner != owners.Navigator && !slices.Contains(s.Added, owners.Navigator):
+		case s.Level > 0 && !s.Handed && s.Owner != owners.Navigator && !slices.Contains(s.Added, owners.Navigator):
 			one(fmt.Sprintf("added/%s/%d", s.ID, s.Level), voidNoStep, stepTakeOver, now)
 		case s.Marked && !s.Found:
 			one("marked/"+s.ID, voidOverdue, stepTakeOver, s.Due)

@@ -127,6 +127,32 @@ func TestTheSentinelTakesOverWhatIsOverduePastItsGraceOnce(t *testing.T) {
 	}
 }
 
+// TestAStepThatOneOfItsAddedOwnersTookOnIsHeld: whoever was added and has taken a step on holds it, and those whom that
+// released are not missing.
+func TestAStepThatOneOfItsAddedOwnersTookOnIsHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	_, step := w.oneJourney()
+	w.c.Set(72 * time.Hour)
+	if err := w.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		_, err := w.addOwners(t.Context(), tx, 10)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.look(s, 1)
+	w.as(schemas.Navigator, "RXX", "n")
+	for _, owner := range []string{someOwners.Navigator, someOwners.OutOfHours} { // who releases the navigator
+		w.who.Team = owner
+		got, status := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/acknowledge", `{"owner": "`+owner+`"}`)
+		if status != 200 || got.Steps[0].Owner != owner {
+			t.Fatalf("%s takes it on: %d %+v", owner, status, got)
+		}
+	}
+	w.look(s, 0)
+}
+
 func TestAfterALongStopOneTakeOverAJourneyAndTheLeapIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

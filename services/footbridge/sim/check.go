@@ -46,8 +46,11 @@ type listedJourney struct {
 // be looked at.
 func (r *run) check(ctx context.Context) error {
 	r.report.Ticks++
-	missing, err := stepless(ctx, r.cfg.Database)
-	if err != nil {
+	var missing []string
+	if err := r.patiently(ctx, func() (err error) {
+		missing, err = stepless(ctx, r.cfg.Database)
+		return err
+	}); err != nil {
 		return err
 	}
 	for _, id := range missing {

@@ -157,17 +157,21 @@ func (r *run) something(at time.Time) bool {
 }
 
 // hour is one step of the clock, and what everybody does at it: first what comes from outside, then, when it has come
-// to them, whoever works.
+// to them, the hospital's staff, and when that has come to them the partners.
 func (r *run) hour(ctx context.Context, at time.Time) error {
 	if err := r.spent("moving the clock", func() error { return r.move(ctx, at) }); err != nil {
 		return err
 	}
-	outside, inside := []act{{"the hospital", r.hospital.act}, {"people", r.tell}},
-		[]act{{"staff", r.teamsAct}, {"callers", r.callersAct}, {"partners", r.partnersAct}}
-	if err := r.actAll(ctx, outside); err != nil {
+	if err := r.actAll(ctx, act{"the hospital", r.hospital.act}, act{"people", r.tell}); err != nil {
 		return err
 	}
-	if err := r.actAll(ctx, inside); err != nil {
+	if err := r.breaks(ctx); err != nil {
+		return err
+	}
+	if err := r.actAll(ctx, act{"staff", r.teamsAct}, act{"callers", r.callersAct}); err != nil {
+		return err
+	}
+	if err := r.actAll(ctx, act{"partners", r.partnersAct}); err != nil {
 		return err
 	}
 	return r.spent("checks", func() error { return r.check(ctx) })
@@ -180,7 +184,7 @@ type act struct {
 }
 
 // actAll lets some act, and waits until what follows from that has happened.
-func (r *run) actAll(ctx context.Context, acts []act) error {
+func (r *run) actAll(ctx context.Context, acts ...act) error {
 	did := 0
 	for _, a := range acts {
 		if err := r.spent(a.who, func() error {

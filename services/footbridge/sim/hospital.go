@@ -44,26 +44,53 @@ func (h *hospital) act(ctx context.Context) (sent int, err error) {
 	return sent, nil
 }
 
+// sendHL7 sends a message. Where the line breaks, or the system cannot take it now, it is sent again as it was, as
+// senders do; with chaos it comes twice once in a while, or its answer is lost.
 func (h *hospital) sendHL7(ctx context.Context, m *Message) (err error) {
-	if h.client == nil {
-		if h.client, err = hl7.Dial(ctx, h.cfg.System.MLLP(), nil); err != nil {
+	times, luck := 1, 100
+	if h.cfg.Breaker != nil {
+		luck = h.world.luck("message", m.Control, m.Visit, m.Trigger)
+	}
+	switch {
+	case luck < doubledOf:
+		times = 2
+		h.report.Broken["message-doubled"]++
+	case luck < doubledOf+unansweredOf:
+		h.report.Broken["answer-lost"]++
+		if err := h.patiently(ctx, func() error { _, err := h.exchange(ctx, m); return err }); err != nil {
 			return err
 		}
-	}
-	raw, err := h.client.Send(ctx, m.hl7Message(h.cfg.Organisation, h.zone))
-	if err != nil {
 		h.hangUp()
-		return err
 	}
-	ack, err := hl7.ParseAck(raw)
-	if err != nil {
-		return err
+	var ack hl7.Acknowledgement
+	for range times {
+		if err := h.patiently(ctx, func() (err error) { ack, err = h.exchange(ctx, m); return err }); err != nil {
+			return err
+		}
 	}
 	h.sent(m, ack.Code)
 	if !ack.Positive() {
 		h.refused("hospital", "ADT^"+m.Trigger, ack.Code+" "+ack.Text)
 	}
 	return nil
+}
+
+// exchange sends a message once and reads the answer. An error is that none came, or that it is to be sent again.
+func (h *hospital) exchange(ctx context.Context, m *Message) (ack hl7.Acknowledgement, err error) {
+	if h.client == nil {
+		if h.client, err = hl7.Dial(ctx, h.cfg.System.MLLP(), nil); err != nil {
+			return ack, err
+		}
+	}
+	raw, err := h.client.Send(ctx, m.hl7Message(h.cfg.Organisation, h.zone))
+	if err != nil {
+		h.hangUp()
+		return ack, err
+	}
+	if ack, err = hl7.ParseAck(raw); err == nil && ack.Code == "AE" && h.cfg.Breaker != nil {
+		err = fmt.Errorf("not taken for now: %s", ack.Text)
+	}
+	return ack, err
 }
 
 func (h *hospital) sendEvent(ctx context.Context, m *Message) error {

@@ -55,6 +55,8 @@ type Report struct {
 	Took     time.Duration  `json:"-"`
 	// Spent is on what the machine's time went.
 	Spent map[string]time.Duration `json:"-"`
+	// Broken is what was broken on purpose, and how often.
+	Broken map[string]int `json:"broken,omitempty"`
 
 	people map[*Person]*Fate
 	voided map[string]bool
@@ -92,7 +94,7 @@ func newReport(cfg Config, w *World) *Report {
 	s := cfg.Scenario
 	return &Report{Scenario: s.Name, Seed: s.seed, From: s.first.String(), Discharges: s.discharges,
 		Became: map[string]int{}, Unreached: map[string]int{}, Refused: map[string]int{}, Watched: map[string]int{},
-		Faults: []Fault{}, Spent: map[string]time.Duration{},
+		Faults: []Fault{}, Spent: map[string]time.Duration{}, Broken: map[string]int{},
 		people: make(map[*Person]*Fate, len(w.People)), voided: map[string]bool{}}
 }
 
@@ -190,7 +192,7 @@ func (r *run) count(person *Person) {
 
 // became is what became of one person, in a few words.
 func (r *run) became(p *Person, f *followed) string {
-	end := r.cfg.Scenario.first + calendar.Day(len(r.report.Days))
+	end := r.cfg.Scenario.first + calendar.Day(r.cfg.Scenario.days)
 	switch {
 	case f == nil && p.Left.After(end.At(0, 0, r.zone)):
 		return "had not left yet"
@@ -275,6 +277,7 @@ func (r *Report) tell(out io.Writer) {
 			"hours, %d without a yes, %d offers without a yes, %d looks without a grant\n", again.Journeys,
 			again.WindowsLost, again.Stepless, again.CallsOutside, again.CallsUnasked, again.Sent, again.Looks)
 	}
+	list("Broken on purpose", r.Broken)
 	list("Requests that were not taken", r.Refused)
 	fmt.Fprintf(out, "Faults: %d\n", len(r.Faults))
 	for i, f := range r.Faults {

@@ -75,6 +75,9 @@ type Config struct {
 	Database *pgxpool.Pool // is read, for what must always hold
 	Scenario *Scenario
 	Partners []KnownPartner
+	// Breaker breaks things meanwhile; nil where nothing is to be broken. It is used only on a system that is marked as
+	// a test.
+	Breaker Breaker
 	// Organisation is the hospital's ODS code.
 	Organisation string
 	// Out is where the log is written; empty: nowhere.
@@ -85,6 +88,11 @@ type Config struct {
 
 // Run simulates all days of a scenario.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
+	if cfg.Breaker != nil {
+		if err := CheckTest(ctx, cfg.Database); err != nil {
+			return nil, err
+		}
+	}
 	r, err := newRun(cfg)
 	if err != nil {
 		return nil, err
@@ -94,7 +102,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		return nil, err
 	}
 	began := time.Now()
-	for n := range cfg.Scenario.days {
+	for n := 0; n < cfg.Scenario.days; n++ {
+		n += int(r.leaps(n))
 		if err := r.day(ctx, cfg.Scenario.first, n); err != nil {
 			return nil, fmt.Errorf("day %d: %w", n, err)
 		}

@@ -69,3 +69,43 @@ func whoHolds(ctx context.Context, db *pgxpool.Pool, journeys []string, from, un
 	})
 	return who, err
 }
+
+// comment writes a comment on the database.
+func comment(ctx context.Context, db *pgxpool.Pool, text string) error {
+	_, err := db.Exec(ctx, `do $do$ begin execute format('comment on database %I is %L', current_database(),
+		'`+text+`'); end $do$`)
+	if err != nil {
+		return fmt.Errorf("marking the database: %w", err)
+	}
+	return nil
+}
+
+// commented is the comment on the database; empty where there is none.
+func commented(ctx context.Context, db *pgxpool.Pool) (text string, err error) {
+	err = db.QueryRow(ctx, `select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database
+		where datname = current_database()`).Scan(&text)
+	if err != nil {
+		return "", fmt.Errorf("reading the database's mark: %w", err)
+	}
+	return text, nil
+}
+
+// Backends are the processes of the database that work for services.
+func Backends(ctx context.Context, db *pgxpool.Pool) (pids []int, err error) {
+	rows, err := db.Query(ctx, `select pid from pg_stat_activity where usename like 'footbridge\_%' and
+		datname = current_database() order by usename, pid`)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the database's processes: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int])
+}
+
+// EndConnections ends all connections of a service to the database.
+func EndConnections(ctx context.Context, db *pgxpool.Pool, service string) error {
+	_, err := db.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'footbridge_' || $1
+		and datname = current_database()`, service)
+	if err != nil {
+		return fmt.Errorf("ending the connections of %s: %w", service, err)
+	}
+	return nil
+}

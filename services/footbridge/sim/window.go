@@ -73,8 +73,11 @@ func (r *run) windows(ctx context.Context, day calendar.Day) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	who, err := whoHolds(ctx, r.cfg.Database, lost, day.At(0, 0, r.zone), (day+1).At(0, 0, r.zone))
-	if err != nil {
+	var who map[string]holding
+	if err := r.patiently(ctx, func() (err error) {
+		who, err = whoHolds(ctx, r.cfg.Database, lost, day.At(0, 0, r.zone), (day+1).At(0, 0, r.zone))
+		return err
+	}); err != nil {
 		return err
 	}
 	for _, id := range lost {
