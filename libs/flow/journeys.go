@@ -54,6 +54,12 @@ func (r *Row[K]) Emit(typ string, data any) {
 		Correlation: r.Correlation, Data: data})
 }
 
+// EmitCounted gives an event out as Emit does, and runs after when it has committed.
+func (r *Row[K]) EmitCounted(typ string, data any, after func()) {
+	r.Emit(typ, data)
+	r.emissions[len(r.emissions)-1].After = after
+}
+
 // EmitFirst gives out at once what a person did to the journey; what follows from it is caused by it.
 func (r *Row[K]) EmitFirst(tx *Tx, typ string, data any) {
 	r.Version++

@@ -32,6 +32,9 @@ type Emission struct {
 	Correlation string
 	// Data is a struct of schemas; it must marshal to a JSON object without identity.
 	Data any
+	// After runs when the event has committed: figures are counted there, so that a transaction that is done again
+	// counts once. It may be nil.
+	After func()
 }
 
 // Tx is one transaction with everything that leaves by it. Statements are queued and sent together: the fewer
@@ -137,6 +140,9 @@ func (tx *Tx) Emit(e Emission) (id string) {
 	}
 	event.Data = data
 	tx.events = append(tx.events, event)
+	if e.After != nil {
+		tx.AfterCommit(e.After)
+	}
 	return id
 }
 

@@ -40,6 +40,7 @@ package bridging
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -49,6 +50,8 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/notify"
 	"footbridge/schemas"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // Name is the schema, the durable consumer and the source.
@@ -68,7 +71,8 @@ func Migrations() fs.FS {
 
 // Config is what bridging needs. Zone is Europe/London when nil, the clock the real one.
 type Config struct {
-	Zone *time.Location
+	Meter metric.Meter // nil: nothing is counted
+	Zone  *time.Location
 	// Clock gives the time of decisions.
 	Clock clock.Clock
 	Log   *slog.Logger
@@ -84,6 +88,7 @@ type Config struct {
 
 // Service decides about plans and calls. It keeps no state besides its configuration: any number of replicas may run.
 type Service struct {
+	figures  *figures
 	zone     *time.Location
 	clock    clock.Clock
 	log      *slog.Logger
@@ -102,6 +107,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{zone: zone, clock: cfg.Clock, log: cfg.Log, host: cfg.Host, notify: cfg.Notify, numbers: cfg.Numbers,
 		url: cfg.URL}
+	if s.figures, err = newFigures(cfg.Meter); err != nil {
+		return nil, fmt.Errorf("making the metrics of bridging: %w", err)
+	}
 	if s.clock == nil {
 		s.clock = clock.Real()
 	}

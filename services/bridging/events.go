@@ -111,11 +111,12 @@ type effects struct {
 	now                  time.Time
 	zone                 *time.Location
 	partners             partners
+	figures              *figures
 }
 
 // reconcile brings the plans of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer) error {
-	f := effects{now: now, zone: s.zone, partners: s.partners}
+	f := effects{now: now, zone: s.zone, partners: s.partners, figures: s.figures}
 	for _, r := range changed {
 		f.reconcile(r)
 	}
@@ -234,7 +235,8 @@ func (f *effects) emitTry(r *record, c Changes) {
 	on := calendar.DayOf(t.At, f.zone).String()
 	switch t.Outcome {
 	case OutcomeReached, OutcomeHelp:
-		r.emit(schemas.CallReached, schemas.CallReachedData{Call: t.Call, Plan: r.callPlan, Answer: t.Answer, On: on})
+		r.EmitCounted(string(schemas.CallReached), schemas.CallReachedData{Call: t.Call, Plan: r.callPlan,
+			Answer: t.Answer, On: on}, f.figures.spoke(r, t.At))
 	case OutcomeUnanswered, OutcomeLeftMessage, OutcomeWrongNumber:
 		d := schemas.CallUnansweredData{Call: t.Call,
 			Try: min(1+slices.IndexFunc(tries, func(o Try) bool { return o.At.Equal(t.At) }), mostTries),

@@ -38,12 +38,13 @@ type writes struct {
 	partners        []Partner
 	residents       *Residents
 	live            func(organisation string) bool // outward sending is on
+	figures         *figures
 }
 
 func (s *Service) writes(now time.Time) *writes {
 	return &writes{Moment: Moment{Now: now, Zone: s.zone, Holidays: calendar.England()}, partners: s.partners,
-		residents: s.residents,
-		live:      func(organisation string) bool { return s.invented || slices.Contains(s.live, organisation) }}
+		residents: s.residents, figures: s.figures,
+		live: func(organisation string) bool { return s.invented || slices.Contains(s.live, organisation) }}
 }
 
 // commit ends a transaction in which people or the time have changed offers: each journey's are brought in line, and
@@ -202,6 +203,10 @@ func (w *writes) follow(r *record, o *Offer, effects []Effect) {
 			d.Area = w.residents.few(*aboutOf(r.State.Facts.Facts)).Area
 			e.Data = d
 		}
+		if e.Type == schemas.AppointmentKept {
+			r.EmitCounted(string(e.Type), e.Data, w.figures.took(o))
+			continue
+		}
 		r.emit(e.Type, e.Data)
 	}
 	if r.Open == o && !o.open() {
@@ -213,7 +218,7 @@ func (w *writes) follow(r *record, o *Offer, effects []Effect) {
 func (w *writes) raise(r *record, o *Offer) {
 	o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(w.Now), r.Journey, r.State.Sender, r.State.Person
 	r.Open, w.raised = o, append(w.raised, o)
-	r.emit(schemas.OfferRaised, o.raised(w.Zone))
+	r.EmitCounted(string(schemas.OfferRaised), o.raised(w.Zone), w.figures.prepared(r.Correlation, w.Now))
 }
 
 func (r *record) emit(t schemas.Type, data any) { r.Emit(string(t), data) }

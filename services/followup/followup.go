@@ -58,6 +58,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
 
 	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
@@ -98,6 +99,7 @@ type PartnerConfig struct {
 
 // Config is what followup needs. Zone is Europe/London when nil.
 type Config struct {
+	Meter    metric.Meter // nil: nothing is counted
 	Pool     *pgxpool.Pool
 	Partners []PartnerConfig
 	Zone     *time.Location
@@ -112,6 +114,7 @@ type Config struct {
 
 // Service decides about offers. It keeps no state besides its configuration: any number of replicas may run.
 type Service struct {
+	figures       *figures
 	partners      []Partner // as they stand, in a decision; as they were configured before any
 	zone          *time.Location
 	subscriptions flow.Subscriptions[JourneyState]
@@ -129,6 +132,9 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{zone: zone, invented: cfg.Invented, residents: cfg.Residents, url: cfg.URL}
+	if s.figures, err = newFigures(cfg.Meter); err != nil {
+		return nil, fmt.Errorf("making the metrics of followup: %w", err)
+	}
 	organisations := map[string]string{}
 	for _, p := range cfg.Partners {
 		if err := p.check(); err != nil {

@@ -118,7 +118,8 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Residents: residents,
+	s, err := followup.New(ctx, followup.Config{Meter: p.telemetry[followup.Name].Meter("followup"), Pool: pool,
+		Partners: partners, Residents: residents,
 		Invented: p.cfg.development, URL: p.cfg.outside()})
 	if err != nil {
 		return err
@@ -190,7 +191,8 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := bridging.New(bridging.Config{Clock: p.clock, Log: t.Log, Host: p.cfg.Organisation, Notify: sender,
+	s, err := bridging.New(bridging.Config{Meter: t.Meter("bridging"), Clock: p.clock, Log: t.Log,
+		Host: p.cfg.Organisation, Notify: sender,
 		Numbers: p.cfg.CrisisLines,
 		URL:     p.cfg.outside()})
 	if err != nil {
