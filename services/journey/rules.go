@@ -303,7 +303,10 @@ var rules = []rule{
 	{stepLateFollowUp, func(s situation) bool {
 		return !s.quiet && s.offered && !s.meetsInTime() && (s.offer.Late || s.offer.NotInTime.At > s.offer.Raised.At)
 	}, navigator,
-		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When, s.offer.NotInTime.When) }, perRaising},
+		func(s situation) time.Time {
+			_, missed, _ := s.offer.appointmentNow()
+			return s.nextDay(s.offer.Raised.When, s.offer.NotInTime.When, missed.Ended.When)
+		}, perRaising},
 
 	{stepFindPlace, func(s situation) bool { return !s.quiet && s.exhausted() && !s.followUp.is(false) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) },

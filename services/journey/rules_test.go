@@ -859,6 +859,11 @@ func TestANavigatorHoldsAWindowThatPassesWithoutASession(t *testing.T) {
 		"it is called off": {[]func(s *teller){booked(10), func(s *teller) {
 			s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o1", Appointment: "a1"})
 		}, late}, held},
+		"it is missed days later, within it": {[]func(s *teller){late, booked(14), func(s *teller) {
+			s.at = s.at.AddDate(0, 0, 3)
+			s.say(schemas.AppointmentNotKept, schemas.AppointmentNotKeptData{Offer: "o1", Appointment: "a1",
+				BookBy: new(s.at)})
+		}}, "late-follow-up navigator:duty Fri 6 17:00"},
 		"a new window": {[]func(s *teller){late, func(s *teller) { s.offer(false) }}, ""},
 	} {
 		s, r := tellerOf(aJourney), &record{ID: aJourney, State: journeyOpen}

@@ -55,7 +55,7 @@ func whoHolds(ctx context.Context, db *pgxpool.Pool, journeys []string, from, un
 				or exists (select from unnest(s.added_owners) a where a like 'navigator:%'))),
 			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3 and s.state <> 'replaced'
 				and s.kind in ('tell-the-person', 'find-a-place', 'arrange-follow-up', 'what-next', 'another-time',
-					'decide-how-to-reach'))
+					'decide-how-to-reach', 'late-follow-up'))
 		from unnest($1::uuid[]) as j(id)`, journeys, from, until)
 	if err != nil {
 		return nil, fmt.Errorf("looking for who had lost windows in hand: %w", err)
