@@ -30,11 +30,18 @@ func (r Route) Mux() string {
 }
 
 // Streams says whether the answer goes on for long.
-func (r Route) Streams() bool { return r.Pattern == "/api/stream" || r.Pattern == StepNews }
+func (r Route) Streams() bool { return r.Pattern == "/api/stream" || r.ByItself() }
 
-// StepNews is where a work list that is open on a screen hears of new steps. A browser asks by itself: it is no sign
-// that somebody is there, and keeps nobody signed in.
-const StepNews = "/steps/news"
+// ByItself says that a browser asks it by itself while a page is open: it is no sign that somebody is there, and keeps
+// nobody signed in.
+func (r Route) ByItself() bool { return r.Pattern == StepNews || r.Pattern == OperationsNews }
+
+// StepNews is where a work list that is open on a screen hears of new steps, OperationsNews where the operators' page
+// hears how its figures stand.
+const (
+	StepNews       = "/steps/news"
+	OperationsNews = "/operations/news"
+)
 
 // KeptOfPartner says that a route shows or changes what a service keeps of one partner that does not know whose
 // agreement it is: followup does, and says so of its own routes itself.
@@ -132,7 +139,17 @@ func BetweenServices(service string) []Route {
 	return slices.DeleteFunc(slices.Clone(between), func(r Route) bool { return r.Service != service })
 }
 
+// watchers see the operators' figures: navigators those about work that people do.
+var watchers = []Role{Navigator, Operator}
+
 var routes = []Route{
+	{"GET", "/api/operations", Console, watchers, false,
+		"Shows how the whole stands: the figures of the operators' page, as footbridge status --json prints them, with " +
+			"alerts and services; to a navigator those about work that people do. A service that does not answer in two " +
+			"seconds is said not to; with charts=true, also how figures stood."},
+	{"POST", "/api/operations/redrive", Console, []Role{Operator}, false,
+		"Puts a dead letter of a service back in line to be tried at once; who asked is kept."},
+
 	{"POST", "/events", Intake, []Role{System}, false,
 		"Takes CloudEvents from outside systems, in binary, structured and batched mode; answers once they are durable."},
 	{"GET", "/api/messages", Intake, []Role{Navigator, Operator}, false,

@@ -24,8 +24,18 @@ type Waiting struct {
 // WaitingNow reads it from bridging's database, with no regard for what any process remembers.
 func WaitingNow(ctx context.Context, pool *pgxpool.Pool) (w Waiting, err error) {
 	batch := &pgx.Batch{}
+	queueWaiting(batch, true, nil, &w)
+	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
+		return Waiting{}, fmt.Errorf("reading who waits for help: %w", err)
+	}
+	return w, nil
+}
+
+// queueWaiting queues the same, of some organisations or all.
+func queueWaiting(batch *pgx.Batch, all bool, organisations []string, w *Waiting) {
 	batch.Queue(`select count(*), min(at + case when kind = $1 then $2::interval else $3::interval end) from help
-		where taken_at is null`, schemas.HelpWorse, worseWait, helpWait).QueryRow(func(row pgx.Row) error {
+		where taken_at is null and ($4 or coalesce(of_organisation, asked_by) = any($5))`, schemas.HelpWorse,
+		worseWait, helpWait, all, organisations).QueryRow(func(row pgx.Row) error {
 		var due *time.Time
 		err := row.Scan(&w.Help, &due)
 		if due != nil {
@@ -40,8 +50,4 @@ func WaitingNow(ctx context.Context, pool *pgxpool.Pool) (w Waiting, err error) 
 			}
 		})
 	})
-	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
-		return Waiting{}, fmt.Errorf("reading who waits for help: %w", err)
-	}
-	return w, nil
 }

@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
 
@@ -222,6 +223,11 @@ func Routes() []schemas.Route {
 			schemas.Operator),
 		page("POST", "/going-live", "Turns outward sending on, by two people, or off, by one.", schemas.Navigator),
 		page("GET", "/outbox-mail", "What was mailed, in development alone.", reading...),
+		page("GET", "/operations", "How it stands: the operators' figures, alerts and charts; to navigators those "+
+			"about work that people do.", schemas.Navigator, schemas.Operator),
+		page("POST", "/operations", "Puts a dead letter back in line.", schemas.Operator),
+		page("GET", schemas.OperationsNews, "Says to that page how the figures stand, as server-sent events.",
+			schemas.Navigator, schemas.Operator),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
 		page("GET", "/messages/{id}", "One message.", schemas.Navigator, schemas.Operator),
 		page("POST", "/messages/search", "What became of a visit, by its number.", schemas.Navigator, schemas.Operator),
@@ -300,7 +306,12 @@ func (s *Console) register() error {
 	c := s.config
 	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock,
 		TrustCaller: true})
-	return httpx.Register(s.mux, Routes(), map[string]httpx.Handler{
+	return httpx.Register(s.mux, append(Routes(), schemas.RoutesOf(schemas.Console)...), map[string]httpx.Handler{
+		"GET /api/operations":            s.giveOperations,
+		"POST /api/operations/redrive":   s.redriveByAPI,
+		"GET /operations":                s.showOperations,
+		"POST /operations":               s.redriveForm,
+		"GET " + schemas.OperationsNews:  s.operationsNews,
 		"GET /assets/{file...}":          s.serveAsset,
 		"GET /favicon.ico":               s.serveAsset,
 		"GET /sign-in":                   s.showSignIn,
@@ -382,6 +393,9 @@ func (s *Console) around(page schemas.Route, h httpx.Handler) httpx.Handler {
 	}
 	if page.OwnPage() {
 		h = s.perhaps(principal.Carry(h))
+	}
+	if strings.HasPrefix(page.Pattern, "/api/") {
+		return principal.Guard(page, h)
 	}
 	if page.Pattern == "/assets/{file...}" || page.Pattern == "/favicon.ico" {
 		return h

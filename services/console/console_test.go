@@ -108,6 +108,7 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			_, _ = w.Write(content)
 		})
 	}
+	s.answerFigures()
 	s.mux.HandleFunc("GET /api/steps", func(w http.ResponseWriter, r *http.Request) {
 		s.listed = r.URL.RawQuery
 		if s.many > 0 {
@@ -477,6 +478,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"step-overtaken": f.ask(t, "POST", "/steps/"+stepID, url.Values{"action": {"a9"}, "does": {"/api/gone"},
 			"opened": {"2026-03-02T02:41:01Z"}, "a9.how": {"spoken"}}, nurse).Body.String(),
 		"going-live":  f.page(t, "/going-live", guide),
+		"operations":  f.page(t, "/operations", opera),
 		"outbox-mail": f.page(t, "/outbox-mail", guide),
 		"partners":    f.page(t, "/partners", guide),
 		"help": f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}},
@@ -516,7 +518,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	for _, name := range []string{"journeys", "journey", "trace", "traces", "traces-problem", "trace-one",
 		"waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals",
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals", "operations",
 		"outbox-mail", "person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")

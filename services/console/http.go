@@ -43,7 +43,7 @@ var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journ
 	"own",
 	"own-received",
 	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",
-	"paper", "search", "searches"}
+	"paper", "search", "searches", "operations"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10

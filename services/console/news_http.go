@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"footbridge/libs/httpx"
@@ -31,7 +32,17 @@ func (s *Console) stepNews(w http.ResponseWriter, r *http.Request) error {
 		return httpx.NewProblem(http.StatusBadRequest, "Say since when, as the list does.")
 	}
 	which := narrowingOf(asked.Get("which"))
-	told, err := s.newSteps(r.Context(), p, which, asked.Get("since"))
+	return s.stream(w, r, "steps", newsEvery, func() (string, error) {
+		count, err := s.newSteps(r.Context(), p, which, asked.Get("since"))
+		return strconv.Itoa(count), err
+	})
+}
+
+// stream says something at once, and again each time that it is another, as server-sent events of one name. What it
+// says is one line. It ends after some minutes, and the browser comes again.
+func (s *Console) stream(w http.ResponseWriter, r *http.Request, event string, every time.Duration,
+	say func() (string, error)) error {
+	told, err := say()
 	if err != nil {
 		return err
 	}
@@ -41,10 +52,10 @@ func (s *Console) stepNews(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store, no-transform")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	if _, err := fmt.Fprintf(w, "retry: 5000\n\nevent: steps\ndata: %d\n\n", told); err != nil {
+	if _, err := fmt.Fprintf(w, "retry: 5000\n\nevent: %s\ndata: %s\n\n", event, told); err != nil {
 		return nil // nobody reads any more
 	}
-	end, look := time.NewTimer(newsLives), time.NewTicker(newsEvery)
+	end, look := time.NewTimer(newsLives), time.NewTicker(every)
 	defer end.Stop()
 	defer look.Stop()
 	for {
@@ -60,13 +71,13 @@ func (s *Console) stepNews(w http.ResponseWriter, r *http.Request) error {
 			return nil
 		case <-look.C:
 		}
-		count, err := s.newSteps(r.Context(), p, which, asked.Get("since"))
+		now, err := say()
 		if err != nil {
 			return nil // the browser comes again, and is told then
 		}
 		line := ": beat\n\n"
-		if count != told {
-			line, told = fmt.Sprintf("event: steps\ndata: %d\n\n", count), count
+		if now != told {
+			line, told = fmt.Sprintf("event: %s\ndata: %s\n\n", event, now), now
 		}
 		if _, err := fmt.Fprint(w, line); err != nil {
 			return nil

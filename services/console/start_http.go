@@ -17,7 +17,8 @@ var menu = []linkView{{"/steps", "What to do next"}, {"/offers", "Offers"}, {"/c
 	{"/calls", "Calls"}, {"/told", "What you were told"},
 	{"/journeys", "Journeys"}, {"/look", "Look at a journey"}, {"/search", "Search"}, {"/refer", "Ask for support"},
 	{schemas.ReferralsPage, "What became of them"},
-	{"/messages", "Messages"}, {"/traces", "Traces"}, {"/partners", "Your organisation"}}
+	{"/messages", "Messages"}, {operationsPath, "How it stands"}, {"/traces", "Traces"},
+	{"/partners", "Your organisation"}}
 
 type menuView struct {
 	linkView

@@ -19,6 +19,7 @@ import (
 	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
+	"footbridge/libs/operations"
 	"footbridge/libs/principal"
 	"footbridge/libs/service"
 	"footbridge/libs/vault"
@@ -101,7 +102,7 @@ func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, threshold.Name, f,
+	return p.serveFlow(ctx, h, p.figuresOf(threshold.Name, f, pool, nil),
 		func(mux *httpx.Mux) error { return evaluator.Routes(mux, f, pool, p.clock) })
 }
 
@@ -130,7 +131,8 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, followup.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
+	return p.serveFlow(ctx, h, p.figuresOf(followup.Name, f, pool, nil),
+		func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
 }
 
 // partners are the third-sector services of the directory that give follow-up sessions.
@@ -207,7 +209,8 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, bridging.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool) })
+	return p.serveFlow(ctx, h, p.figuresOf(bridging.Name, f, pool, bridging.Figures(pool)),
+		func(mux *httpx.Mux) error { return s.Routes(mux, f, pool) })
 }
 
 func (p *process) runJourney(ctx context.Context, h *service.Health) error {
@@ -229,7 +232,8 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, journey.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
+	return p.serveFlow(ctx, h, p.figuresOf(journey.Name, f, pool, journey.Figures(pool)),
+		func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
 }
 
 func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
@@ -272,7 +276,8 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	s.Attach(f)
-	return p.serveFlowWith(ctx, h, delivery.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, pool) },
+	return p.serveFlowWith(ctx, h, p.figuresOf(delivery.Name, f, pool, delivery.Figures(pool)),
+		func(mux *httpx.Mux) error { return s.Routes(mux, pool) },
 		func(ctx context.Context) error {
 			mailed := make(chan error, 1)
 			go func() { mailed <- s.RunMail(ctx, returns) }()
@@ -340,7 +345,7 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
 	}
-	return p.serveFlowWith(ctx, h, intake.Name, f, s.Routes,
+	return p.serveFlowWith(ctx, h, p.figuresOf(intake.Name, f, pool, s.Figures), s.Routes,
 		func(ctx context.Context) error { return s.Run(ctx, listener) }, s.Ready)
 }
 
@@ -354,15 +359,16 @@ func noRoutes(name string) routing {
 	}
 }
 
-func (p *process) serveFlow(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes routing) error {
-	return p.serveFlowWith(ctx, h, name, f, routes, nil, nil)
+func (p *process) serveFlow(ctx context.Context, h *service.Health, source *operations.Source, routes routing) error {
+	return p.serveFlowWith(ctx, h, source, routes, nil, nil)
 }
 
 // serveFlowWith runs a service's flow, its doors and its HTTP paths until ctx ends. The doors stop first: what they
 // have taken is still exchanged. A path that is promised and not served ends it before anything is exchanged.
-func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes routing,
+func (p *process) serveFlowWith(ctx context.Context, h *service.Health, source *operations.Source, routes routing,
 	doors func(context.Context) error, ready func() error) error {
-	serve, err := p.expose(ctx, name, routes)
+	f := source.Flow
+	serve, err := p.expose(ctx, source.Service, withFigures(source, routes))
 	if err != nil {
 		return err
 	}
@@ -370,10 +376,7 @@ func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name str
 	defer stopFlow()
 	ended := make(chan error, 3)
 	go func() { ended <- f.Run(flowing) }()
-	var open []func(context.Context) error
-	if doors != nil {
-		open = append(open, doors)
-	}
+	open := []func(context.Context) error{keeping(source, doors)}
 	if serve != nil {
 		open = append(open, serve)
 	}

@@ -23,7 +23,8 @@ func TestAServiceThatLacksAPromisedPathEndsBeforeItExchangesAnything(t *testing.
 	p := &process{platform: &platform{cfg: &Config{}, clock: clock.Real(),
 		telemetry: map[string]*telemetry.Telemetry{schemas.Journey: told}}}
 	opened := func() error { t.Error("it was asked whether it is ready"); return nil }
-	err = p.serveFlowWith(t.Context(), &service.Health{}, schemas.Journey, nil, noRoutes(schemas.Journey), nil, opened)
+	source := p.figuresOf(schemas.Journey, nil, nil, nil)
+	err = p.serveFlowWith(t.Context(), &service.Health{}, source, noRoutes(schemas.Journey), nil, opened)
 	if err == nil || !strings.Contains(err.Error(), "GET /api/journeys, which has no handler") {
 		t.Errorf("it said %v", err)
 	}

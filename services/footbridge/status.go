@@ -7,48 +7,32 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/bus"
-	"footbridge/libs/flow"
+	"footbridge/libs/operations"
 	"footbridge/libs/pg"
 	"footbridge/libs/service"
 	"footbridge/schemas"
-	"footbridge/services/bridging"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 )
 
-// statusReport is what somebody on call wants to know, the worst first.
+// statusReport is what somebody on call wants to know, the worst first: the operators' figures, as GET /api/operations
+// gives them, and what stands beside them.
 type statusReport struct {
-	// WithoutStep is how many open journeys have no next step, or one past its due time and its grace.
-	WithoutStep int `json:"withoutStep"`
-	// HelpWaiting is how many requests for help nobody on call has taken on, HelpDue by when the first was to be.
-	HelpWaiting int        `json:"helpWaiting"`
-	HelpDue     *time.Time `json:"helpDue"`
-	// ChannelsDown are those by which nobody on call and no caller can be told anything.
-	ChannelsDown []string `json:"channelsDown"`
-	// OverdueSinceAway is how many of them passed their grace while this system was stopped.
-	OverdueSinceAway int        `json:"overdueSinceAway"`
-	OldestOverdue    *time.Time `json:"oldestOverdue"`
-	Quarantined      int        `json:"quarantined"`
+	operations.Report
 	// Unplaced are facilities that messages came from and that are agreed with no organisation.
-	Unplaced    []intake.FacilityLine `json:"unplaced"`
-	DeadLetters int                   `json:"deadLetters"`
-	Parked      int                   `json:"parked"`
-	// TooLarge are events that were committed and that the broker does not take; -1: the broker cannot be asked.
-	TooLarge int `json:"tooLarge"`
-	// Sentinel says that nobody watches for journeys that nobody holds, and what to do; empty: somebody does.
-	Sentinel  string             `json:"sentinel"`
-	Readiness *service.Readiness `json:"readiness"`
+	Unplaced  []intake.FacilityLine `json:"unplaced"`
+	Readiness *service.Readiness    `json:"readiness"`
 }
 
 // status says first whether anybody is without a next step.
@@ -64,35 +48,17 @@ func status(ctx context.Context, args []string) error {
 	if o.Own.JSON {
 		return printJSON(report)
 	}
-	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
-	if report.OldestOverdue != nil {
-		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
-	}
-	if report.OverdueSinceAway > 0 {
-		fmt.Printf("of these, overdue since we were away (this system was stopped when their time passed): %d\n",
-			report.OverdueSinceAway)
-	}
-	if report.HelpWaiting > 0 {
-		fmt.Printf("help that nobody on call has taken on: %d, the first due %s\n", report.HelpWaiting,
-			report.HelpDue.Local().Format("Mon 2 Jan 15:04"))
-	}
-	for _, channel := range report.ChannelsDown {
-		fmt.Printf("nothing can be handed over by %s: those on call and callers are not told by it\n", channel)
-	}
-	fmt.Printf("messages quarantined for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined,
-		report.Parked, report.DeadLetters)
-	switch {
-	case report.TooLarge < 0:
-		fmt.Println("events that the broker does not take: not known, it does not answer")
-	case report.TooLarge > 0:
-		fmt.Printf("events that the broker does not take: %d; they stay in the outbox until its max_payload is "+
-			"raised (docs/runbooks/broker.md)\n", report.TooLarge)
-	}
-	if report.Sentinel != "" {
-		fmt.Println(report.Sentinel)
+	for _, f := range report.Figures {
+		if line := figureWords(f); line != "" {
+			fmt.Println(line)
+		}
 	}
 	if len(report.Unplaced) > 0 {
 		fmt.Println(allUnplacedWords(report.Unplaced))
+	}
+	if report.Readiness == nil {
+		fmt.Println("not known: whether this process is ready; its operations port does not answer")
+		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(report.Readiness.Reasons)) {
 		fmt.Printf("not ready: %s, because %s\n", name, report.Readiness.Reasons[name])
@@ -103,93 +69,90 @@ func status(ctx context.Context, args []string) error {
 	return nil
 }
 
+// always are the figures that status prints when they are well too.
+var always = []string{operations.WithoutStep, operations.MessagesWaiting, operations.Parked, operations.DeadLetters}
+
+// figureWords is a figure as status prints it, with what it counts where that asks for somebody; empty where it is well
+// and need not be said.
+func figureWords(f operations.Figure) string {
+	if f.Name == operations.FacilitiesOpen || f.Name == operations.NotReady ||
+		!f.Amiss && !f.Unknown && !slices.Contains(always, f.Name) {
+		return "" // the first two are said below, with more
+	}
+	words := []string{strings.ToLower(f.Words[:1]) + f.Words[1:]}
+	if f.Service != "" && operations.KindOf(f.Name).By == "" {
+		words[0] += ", " + f.Service
+	}
+	words[0] += ": " + valueWords(f)
+	if f.Why != "" && (f.Amiss || f.Unknown) {
+		words = append(words, "  "+f.Why)
+	}
+	for _, line := range f.Lines {
+		if line.Amiss {
+			words = append(words, "  "+lineWords(line))
+		}
+	}
+	return strings.Join(words, "\n")
+}
+
+func valueWords(f operations.Figure) string {
+	value := strconv.FormatFloat(f.Value, 'f', 0, 64)
+	switch f.Unit {
+	case "seconds":
+		value = (time.Duration(f.Value) * time.Second).String()
+	case "yes":
+		value = map[bool]string{true: "yes", false: "no"}[f.Value > 0]
+	}
+	switch {
+	case f.Unknown:
+		return "not known"
+	case f.Partial:
+		value += ", and not all could be read"
+	}
+	if f.Amiss && f.Since != nil {
+		value += ", since " + f.Since.Local().Format("Mon 2 Jan 15:04")
+	}
+	return value
+}
+
+// lineWords is one of what a figure counts.
+func lineWords(line operations.Line) string {
+	words := []string{}
+	for _, one := range []string{line.Service, line.What, line.ID, line.Organisation, line.Why} {
+		if one != "" {
+			words = append(words, one)
+		}
+	}
+	if line.Since != nil {
+		words = append(words, "since "+line.Since.Local().Format("Mon 2 Jan 15:04"))
+	}
+	if line.Journey != "" {
+		words = append(words, "journey "+line.Journey)
+	}
+	return strings.Join(words, ", ")
+}
+
+// report asks the running system how it stands.
 func (c *Config) report(ctx context.Context) (*statusReport, error) {
 	ask, err := c.client(schemas.Operator)
 	if err != nil {
 		return nil, err
 	}
 	report := &statusReport{}
-	late, err := all[journeyLine](ctx, ask, "/api/journeys", url.Values{"void": {"true"}})
-	if err != nil {
+	if _, err := ask.call(ctx, http.MethodGet, "/api/operations", nil, "", &report.Report); err != nil {
 		return nil, err
 	}
-	report.WithoutStep = len(late)
-	for _, j := range late {
-		if j.Away {
-			report.OverdueSinceAway++
-		}
-		if due := j.Next.DueAt; !due.IsZero() && (report.OldestOverdue == nil || due.Before(*report.OldestOverdue)) {
-			report.OldestOverdue = &due
+	if unplaced := report.Of(operations.FacilitiesOpen); len(unplaced) > 0 && unplaced[0].Value > 0 {
+		if report.Unplaced, err = all[intake.FacilityLine](ctx, ask, "/api/facilities", nil); err != nil {
+			return nil, err
 		}
 	}
-	quarantined, err := all[intake.LedgerLine](ctx, ask, "/api/messages", url.Values{"outcome": {"quarantined"}})
-	if err != nil {
-		return nil, err
-	}
-	report.Quarantined = len(quarantined)
-	if report.Unplaced, err = all[intake.FacilityLine](ctx, ask, "/api/facilities", nil); err != nil {
-		return nil, err
-	}
-	most, err := c.largestMessage(ctx)
-	if err != nil {
-		report.TooLarge = -1
-	}
-	err = c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
-		letters, err := flow.DeadLetters(ctx, pool)
-		report.DeadLetters += len(letters)
-		parked, countErr := flow.CountParked(ctx, pool)
-		report.Parked += parked
-		if name == schemas.Journey {
-			if err := journey.CheckSentinel(ctx, pool, systemClock().Now()); err != nil {
-				report.Sentinel = err.Error()
-			}
-		}
-		if name == schemas.Bridging {
-			waiting, err := bridging.WaitingNow(ctx, pool)
-			if err != nil {
-				return err
-			}
-			if report.HelpWaiting, report.ChannelsDown = waiting.Help, waiting.Channels; waiting.Help > 0 {
-				report.HelpDue = &waiting.HelpDue
-			}
-		}
-		large, largeErr := 0, error(nil)
-		if report.TooLarge >= 0 {
-			large, largeErr = flow.CountTooLarge(ctx, pool, most)
-		}
-		report.TooLarge += large
-		return errors.Join(err, countErr, largeErr)
-	})
-	if err != nil {
-		return nil, err
-	}
-	report.Readiness, err = c.readiness(ctx)
-	return report, err
-}
-
-// largestMessage is how many bytes a message may have that the broker and its stream take.
-func (c *Config) largestMessage(ctx context.Context) (int, error) {
-	cfg, err := c.login(ownerName, "status")
-	if err != nil {
-		return 0, err
-	}
-	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
+	asked, cancel := context.WithTimeout(ctx, operations.GatherWithin)
 	defer cancel()
-	conn, err := bus.Connect(waiting, cfg)
-	if err != nil {
-		return 0, err
+	if report.Readiness, err = c.readiness(asked); err != nil {
+		report.Readiness = nil // it is another process's, and may be elsewhere
 	}
-	defer conn.Close()
-	events, _ := c.streams()
-	stream, err := conn.JS.Stream(waiting, events.Name)
-	if err != nil {
-		return 0, err
-	}
-	most := int(conn.NATS.MaxPayload())
-	if limit := int(stream.CachedInfo().Config.MaxMsgSize); limit > 0 {
-		most = min(most, limit)
-	}
-	return most, nil
+	return report, nil
 }
 
 // readiness asks the operations port, which answers 503 with reasons when something is not ready.

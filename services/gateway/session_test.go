@@ -243,6 +243,7 @@ func TestAPageThatAsksByItselfKeepsNobodySignedIn(t *testing.T) {
 	}
 	now.Set(20 * time.Minute)
 	ok(t, asked(schemas.StepNews))
+	ok(t, asked(schemas.OperationsNews))
 	now.Set(31 * time.Minute)
 	if asked(schemas.StepNews) == nil {
 		t.Error("31 minutes after somebody did something, they are still signed in")

@@ -9,3 +9,5 @@ grant select, insert, update on outbox_stream to login;
 grant select, insert, update, delete on idempotency to login;
 grant select on incarnation to login;
 grant update (number, anew) on incarnation to login;
+grant select, insert, delete on figure_sample to login;
+grant select, insert on letter_redriven to login;

@@ -36,10 +36,8 @@ addEventListener("pageshow", (event) => {
   }
 });
 
-// Says how many steps are new on a list that is open, and shows them when that is pressed: nothing moves under a hand. A
-// page that nobody looks at holds no connection.
-for (const news of document.querySelectorAll("[data-news]")) {
-  const link = news.querySelector("a");
+// Hears news while the page is looked at: a page that nobody looks at holds no connection.
+const hear = (address, event, tell) => {
   let source;
   const listen = () => {
     if (document.hidden) {
@@ -47,16 +45,33 @@ for (const news of document.querySelectorAll("[data-news]")) {
       source = undefined;
       return;
     }
-    source ??= new EventSource(news.dataset.news);
-    source.addEventListener("steps", ({ data }) => {
-      const count = Number(data);
-      const words = count === 1 ? "1 new step: show" : `${count} new steps: show`;
-      if (count > 0 && link.textContent !== words) {
-        link.textContent = words;
-      }
-      link.hidden = !(count > 0);
-    });
+    if (source === undefined) {
+      source = new EventSource(address);
+      source.addEventListener(event, ({ data }) => tell(data));
+    }
   };
   document.addEventListener("visibilitychange", listen);
   listen();
+};
+
+// Says how many steps are new on a list that is open, and shows them when that is pressed: nothing moves under a hand.
+for (const news of document.querySelectorAll("[data-news]")) {
+  const link = news.querySelector("a");
+  hear(news.dataset.news, "steps", (data) => {
+    const count = Number(data);
+    const words = count === 1 ? "1 new step: show" : `${count} new steps: show`;
+    if (count > 0 && link.textContent !== words) {
+      link.textContent = words;
+    }
+    link.hidden = !(count > 0);
+  });
+}
+
+// Shows the figures as they stand, but for while somebody is at a link or button among them.
+for (const figures of document.querySelectorAll("[data-figures]")) {
+  hear(figures.dataset.figures, "figures", (data) => {
+    if (!figures.contains(document.activeElement)) {
+      figures.innerHTML = JSON.parse(data);
+    }
+  });
 }

@@ -13,6 +13,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/schemas"
 	"footbridge/services/bridging"
+	"footbridge/services/console"
 	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/gateway"
@@ -37,7 +38,7 @@ func main() {
 func described(root string) ([]byte, error) {
 	shapes := map[string]httpx.Shape{}
 	for _, of := range []func() map[string]httpx.Shape{intake.Shapes, threshold.Shapes, followup.Shapes,
-		bridging.Shapes, journey.Shapes, delivery.Shapes, traces.Shapes, gateway.Shapes} {
+		bridging.Shapes, journey.Shapes, delivery.Shapes, traces.Shapes, gateway.Shapes, console.Shapes} {
 		maps.Copy(shapes, of())
 	}
 	if err := complete(schemas.Routes(), shapes); err != nil {
