@@ -386,18 +386,19 @@ func (s *Console) register() error {
 }
 
 // around answers refusals with a page, and lets nobody see a page that is not public whom the gateway has not named.
-// A file is refused as it is.
+// A file, and what is asked for as data, are refused as they are.
 func (s *Console) around(page schemas.Route, h httpx.Handler) httpx.Handler {
+	api := strings.HasPrefix(page.Pattern, "/api/")
+	if api {
+		h = principal.Guard(page, h)
+	}
 	if !page.Public {
 		h = principal.Require(principal.Signed(s.config.Verifier, schemas.Console, s.config.Clock))(principal.Carry(h))
 	}
 	if page.OwnPage() {
 		h = s.perhaps(principal.Carry(h))
 	}
-	if strings.HasPrefix(page.Pattern, "/api/") {
-		return principal.Guard(page, h)
-	}
-	if page.Pattern == "/assets/{file...}" || page.Pattern == "/favicon.ico" {
+	if api || page.Pattern == "/assets/{file...}" || page.Pattern == "/favicon.ico" {
 		return h
 	}
 	return s.answering(h)

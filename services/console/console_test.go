@@ -518,7 +518,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	for _, name := range []string{"journeys", "journey", "trace", "traces", "traces-problem", "trace-one",
 		"waiting", "message", "refer-unfinished", "referred",
 		"own", "own-unfinished", "own-received", "clinician",
-		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals", "operations",
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals",
+		"operations",
 		"outbox-mail", "person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")

@@ -72,8 +72,10 @@ func TestTheOperatorsPageSaysWhatAsksForSomebodyAndWhatIsNotKnown(t *testing.T) 
 	f := start(t)
 	page := f.page(t, "/operations", opera)
 	says(t, page, "things need somebody at once", "Journeys without a next step in time", "Dead letters",
-		eventWords("care.footbridge.discharge.recorded.v1"), codeOf(firstID), "Try again", "threshold <strong", "Does not answer", "not known", "Fails",
-		"status 500", "RXX-EPR of RXX", "Silent", `role="img"`, "<desc", "as a table", `data-figures="/operations/news"`,
+		eventWords("care.footbridge.discharge.recorded.v1"), codeOf(firstID), "Try again", "threshold <strong",
+		"Does not answer", "not known", "Fails",
+		"status 500", "RXX-EPR of RXX", "Silent", `role="img"`, "<desc", "as a table",
+		`data-figures="/operations/news"`,
 		"docs/runbooks/dead-letters.md")
 	if first := strings.Index(page, "Journeys without a next step in time"); first > strings.Index(page,
 		"Dead letters") {

@@ -110,7 +110,8 @@ func TestEveryPageOfStaffThatSpeaksOfTheSessionSaysFromWhatItIsSeparate(t *testi
 	seen := map[string]int{}
 	for _, route := range Routes() {
 		for _, role := range slices.Sorted(maps.Keys(staff)) {
-			if route.Method != "GET" || notOurs[route.Pattern] != "" || route.OwnPage() || route.Streams() || !route.Allows(role) ||
+			if route.Method != "GET" || notOurs[route.Pattern] != "" || route.OwnPage() || route.Streams() ||
+				!route.Allows(role) ||
 				strings.Contains(fill.Replace(route.Pattern), "{") {
 				continue
 			}

@@ -22,6 +22,7 @@ var bodies = map[string]string{
 	"POST /events": `{"specversion":"1.0","id":"ID","source":"/elsewhere","type":"care.footbridge.discharge.reported.v1","time":"` + ago(time.Hour) + `",
 		"datacontenttype":"application/json","data":{"organisation":"RZZ","visit":"ID","inScope":true,"leftAt":"` +
 		ago(2*time.Hour) + `","person":{"localId":"ID"}}}`,
+	"POST /api/operations/redrive":      `{"service":"followup","id":"ID"}`,
 	"POST /api/facilities/{id}/place":   `{"organisation":"RXX"}`,
 	"POST /api/facilities/{id}/unplace": `{"reason":"to see who may do this"}`,
 	"POST /api/messages/search":         `{"visit":"ID"}`,
