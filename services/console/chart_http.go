@@ -23,14 +23,14 @@ const (
 type chartView struct {
 	ID, Title, About            string
 	Width, Height, Base, Left   int
-	Bars                        []barView
+	Bars                        []chartBar
 	Ticks                       []tick
 	Top                         string // the highest value of the scale
 	Rows                        []chartRow
 	TopY, BaseY, RightX, LabelX int
 }
 
-type barView struct {
+type chartBar struct {
 	X, Y, Width, Height int
 	Gap                 bool
 }
@@ -105,7 +105,7 @@ func drawChart(values map[time.Time]float64, unit string, from, until time.Time,
 	room, across := float64(c.BaseY-chartTop), float64(chartWidth-chartLeft)/float64(len(times))
 	for i, at := range times {
 		value, there := values[at]
-		b := barView{X: chartLeft + int(float64(i)*across), Width: max(int(across)-1, 2), Gap: !there}
+		b := chartBar{X: chartLeft + int(float64(i)*across), Width: max(int(across)-1, 2), Gap: !there}
 		if b.Height = int(room * value / max(highest, 1)); !there {
 			b.Height = int(room)
 		}

@@ -43,7 +43,7 @@ type watchingKey struct{}
 
 // byItself says whether nobody did anything: a page asked by itself, or a stream's reader is looked at again.
 func byItself(r *http.Request) bool {
-	return r.URL.Path == schemas.StepNews || r.Context().Value(watchingKey{}) != nil
+	return (schemas.Route{Pattern: r.URL.Path}).ByItself() || r.Context().Value(watchingKey{}) != nil
 }
 
 // watch ends a stream once whoever opened it is somebody else, or nobody. Where that cannot be said just now it goes
