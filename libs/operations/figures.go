@@ -152,7 +152,7 @@ var kinds = []Kind{
 	{Name: MailWaiting, By: "delivery",
 		Words: "Mails that wait", Unit: "count", Link: "#partners", Chart: true},
 	{Name: MailFailed, By: "delivery",
-		Words: "Mails refused, returned or given up in the last week", Unit: "count", Judged: true,
+		Words: "Mails that did not arrive in the last week", Unit: "count", Judged: true,
 		Severity: LookToday, Runbook: "mail-stopped.md", Link: "#partners"},
 	{Name: TimersLate, By: "bridging",
 		Words: "Calls, reminders and pages that are late by a minute", Unit: "count", Judged: true,

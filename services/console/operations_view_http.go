@@ -77,7 +77,7 @@ func (s *Console) viewOperations(p principal.Principal, r operations.Report) ope
 func (v *operationsView) viewAlerts(r operations.Report) {
 	pages, unknown := 0, 0
 	for _, a := range r.Alerts {
-		one := alertView{Words: a.Words, Services: strings.Join(a.Services, ", "), Runbook: a.Runbook}
+		one := alertView{Words: a.Words, Services: strings.Join(a.Services, ", "), Runbook: runbookWords(a.Runbook)}
 		switch {
 		case a.Active && a.Severity == operations.Page:
 			one.Tag, one.Colour = "At once", "red"
@@ -105,6 +105,14 @@ func (v *operationsView) viewAlerts(r operations.Report) {
 	default:
 		v.Lede = "Nothing asks for anybody."
 	}
+}
+
+// runbookWords name a runbook without a word that is ours alone.
+func runbookWords(name string) string {
+	if name == "void.md" {
+		return "README.md, the first line"
+	}
+	return name
 }
 
 func needs(n int) string {
@@ -238,7 +246,7 @@ func (s *Console) viewLines(v *operationsView, p principal.Principal, r operatio
 var (
 	endpointWords = map[string]string{"pending": "Has not answered our first question yet",
 		"active": "Gets what comes", "paused": "Paused by the partner", "off": "Off: nothing is sent to it"}
-	mailWords = map[string]string{"refused": "Refused", "returned": "Came back", "given-up": "Given up"}
+	mailWords = map[string]string{"refused": "Not taken", "returned": "Came back", "given-up": "Given up"}
 )
 
 func (s *Console) viewEndpoint(line operations.Line, p principal.Principal, words map[string]string) endpointView {
