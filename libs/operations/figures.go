@@ -125,7 +125,7 @@ var kinds = []Kind{
 	{Name: UnpublishedAge, Words: "Oldest event that has not reached the broker", Unit: "seconds", Judged: true,
 		Limit: 30, Severity: Page, Alert: "FootbridgeEventsUnpublished", Runbook: "broker.md", Link: "#services"},
 	{Name: TooLarge, Words: "Events that the broker does not take", Unit: "count", Judged: true, Severity: Page,
-		Alert: "FootbridgeEventRefused", Runbook: "broker.md", Link: "#services"},
+		Alert: "FootbridgeEventRefused", Runbook: "broker.md", Link: "#services", Summed: true},
 	{Name: Parked, Words: "Parked events", Unit: "count", Judged: true, Severity: Page,
 		Alert: "FootbridgeEventsParked", Runbook: "dead-letters.md", Link: "#services", Summed: true},
 	{Name: RowsAside, Words: "Rows that fell due and could not be done", Unit: "count", Judged: true,

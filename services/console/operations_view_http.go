@@ -62,7 +62,7 @@ func (s *Console) viewOperations(p principal.Principal, r operations.Report) ope
 		All: p.Role == string(schemas.Operator), MayRedrive: opens("POST", operationsPath, p.Role)}
 	v.viewAlerts(r)
 	for _, f := range r.Figures {
-		if f.Link != "#services" {
+		if k := operations.KindOf(f.Name); k.Link != "#services" || k.Summed { // the others stand with their service
 			v.Figures = append(v.Figures, viewFigure(f, p, s.zone))
 		}
 	}

@@ -53,9 +53,9 @@ func plantedFaults(now time.Time) []stopped {
 	return []stopped{
 		{operations.DeadLetters, []string{`insert into followup.letter (event_id, type, journey, subject, headers,
 			payload,
-			reason, state, counted, again, tries, next_try_at, since) values ('` + letter + `',
+			reason, state, tries, next_try_at, since) values ('` + letter + `',
 			'care.footbridge.consent.given.v1', '` + letter +
-			`', '', '', 'x', 'no such offer', 'dead', false, true, 8, ` +
+			`', '', '', 'x', 'no such offer', 'dead', 8, ` +
 			past(0) + `, ` + past(time.Hour) + `)`}, nil}, // mended by redriving
 		{operations.EndpointsFailing, []string{`insert into delivery.subscription (id, partner, url, types, state,
 			because,
