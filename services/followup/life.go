@@ -449,11 +449,18 @@ func (o *Offer) askDeletion(shown bool) []Effect {
 
 // What people say about an offer. Each returns what follows, or what stands against it, for a person to read.
 
+// notCleared is said to a navigator who would record an answer to what may not be told yet.
+const notCleared = "This organisation may not be told yet: the person has not said yes to it, no place of theirs is " +
+	"free, or sending is not turned on. GET the offer says which (considered). It goes out by itself once it may; " +
+	"otherwise the next organisation is asked in time."
+
 // accept is the partner's yes. turn is the last that was decided about the journey as a whole.
 func (o *Offer) accept(p Partner, named bool, turn int64, w Moment) (effects []Effect, against string) {
 	switch {
 	case o.taken():
 		return nil, "" // said again
+	case o.open() && o.State == stateRaised:
+		return nil, notCleared
 	case !o.asked():
 		return nil, "This offer is not open any more. The navigator knows what became of it."
 	case o.Paused:
@@ -523,6 +530,8 @@ func (o *Offer) decline(code string, w Moment) ([]Effect, string) {
 	case o.taken():
 		return nil, "You have taken this offer on. Hand it back with POST /api/offers/{id}/hand-back, so that the " +
 			"person is told by somebody."
+	case o.open() && o.State == stateRaised:
+		return nil, notCleared
 	case !o.asked():
 		return nil, "This offer is not open any more. Nothing is asked of you."
 	}

@@ -890,7 +890,12 @@ func TestANavigatorRecordsWhatAPartnerSaidByTelephone(t *testing.T) {
 		}
 		return offer
 	}
-	s.ask(aNavigator, "POST", "/api/offers/"+offerOf(unasked)+"/accept", `{}`, 409)
+	for answer, body := range map[string]string{"/accept": `{}`, "/decline": `{"code":"22"}`} {
+		said := s.ask(aNavigator, "POST", "/api/offers/"+offerOf(unasked)+answer, body, 409)
+		if detail, _ := said["detail"].(string); !strings.HasPrefix(detail, "This organisation may not be told yet") {
+			t.Errorf("%s before they said yes is answered with %q", answer, detail)
+		}
+	}
 	path := "/api/offers/" + offerOf(journey)
 	if got := s.ask(aNavigator, "GET", path, "", 200); got["known"] != knownToNobody {
 		t.Errorf("nobody has told the partner, and the page says %v", got["known"])
