@@ -770,6 +770,19 @@ type DeliveryFailedData struct {
 	Partner string `json:"partner" is:"partner"`
 }
 
+// ReferrerUntoldData says that a mail to the mailbox of an organisation that referred the person, or sent them home,
+// did not come: nobody there knows that there is news.
+type ReferrerUntoldData struct {
+	// Code of the organisation whose mailbox it is.
+	Referrer string `json:"referrer" is:"ods"`
+}
+
+// ReferrerToldData says that mail to that mailbox goes again: a later one was taken, and says that news waits.
+type ReferrerToldData struct {
+	// Code of the organisation whose mailbox it is.
+	Referrer string `json:"referrer" is:"ods"`
+}
+
 // OfferAcceptedData says that a partner has taken on the offer. From then on it may read who the person is, while its
 // agreement is in force, a yes names it, and nothing has ended or paused the offer.
 type OfferAcceptedData struct {

@@ -242,6 +242,13 @@ var registry = []Entry{
 	{DeliveryFailed, Delivery, []string{Followup, Journey}, reflect.TypeFor[DeliveryFailedData](),
 		"An offer could not be brought to its partner; a navigator tells them another way.",
 		"We could not reach an organisation in the usual way, and are trying another.", false},
+	{ReferrerUntold, Delivery, []string{Journey}, reflect.TypeFor[ReferrerUntoldData](),
+		"A mail to the team that asked for support, or sent them home, did not come; a navigator tells them another " +
+			"way.",
+		"We could not reach the team that asked for support for you by e-mail, and are trying another way.", false},
+	{ReferrerTold, Delivery, []string{Journey}, reflect.TypeFor[ReferrerToldData](),
+		"Mail to the team that asked for support, or sent them home, goes again, and says that news waits for them.",
+		"The team that asked for support for you can be reached by e-mail again.", false},
 
 	{BridgingProposed, Bridging, []string{Journey}, reflect.TypeFor[BridgingProposedData](),
 		"A plan of short calls is proposed; none is made before the person's yes.",

@@ -48,7 +48,8 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 		},
 		schemas.Followup: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.InformationSupplied ||
-				turns(e) || noun(e, "delivery") || e.Type == schemas.PersonShown
+				turns(e) || e.Type == schemas.DeliveryMade || e.Type == schemas.DeliveryFailed ||
+				e.Type == schemas.PersonShown
 		},
 		schemas.Bridging: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound ||

@@ -224,6 +224,12 @@ var stepKinds = []StepKind{
 		"reached it",
 		Done: doneBy(navigators, "Record who heard",
 			Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
+	{Kind: "tell-the-referrer", Words: "Tell the team that asked for support, or sent them home, another way: a mail " +
+		"that news waits for it did not come", Until: "mail to it goes again",
+		Where: "Which organisation it is stands under what has happened. Say that news waits on its page of referrals, " +
+			"and ask for a mailbox that works.",
+		Done: doneBy(navigators, "Record who heard",
+			Asked{Name: "heard", Words: "Who heard it there? A role, such as liaison-nurse, never a name"})},
 	{Kind: "ring-the-caller", Words: "Tell whoever is about to ring: the person is not to be contacted",
 		Done: doneBy(navigators, "Record who heard",
 			Asked{Name: "heard", Words: "Who heard it? A role, such as caller, never a name"})},
@@ -407,7 +413,7 @@ func (k StepKind) Unsaid(said StepDone) []string {
 // asked for, and the codes of what is to be checked.
 type StepAbout struct {
 	// IDs are by what they are: journey, step, person, other, offer, partner, question, call, help, service, facility,
-	// message.
+	// referrer, message.
 	IDs map[string]string
 	// Facts are asked for, Flags are checked.
 	Facts, Flags []string

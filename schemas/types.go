@@ -76,6 +76,9 @@ const (
 	DeliveryMade   Type = "care.footbridge.delivery.made.v1"
 	DeliveryFailed Type = "care.footbridge.delivery.failed.v1"
 
+	ReferrerUntold Type = "care.footbridge.delivery.referrer-untold.v1"
+	ReferrerTold   Type = "care.footbridge.delivery.referrer-told.v1"
+
 	BridgingProposed Type = "care.footbridge.bridging.proposed.v1"
 	BridgingStarted  Type = "care.footbridge.bridging.started.v1"
 	BridgingPaused   Type = "care.footbridge.bridging.paused.v1"

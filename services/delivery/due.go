@@ -89,10 +89,8 @@ func (s *Service) change(tx *flow.Tx, offers map[string][]string, change func(r 
 	for journey, some := range offers {
 		journeys, ids = append(journeys, journey), append(ids, some...)
 	}
-	records := map[string]*record{}
-	store.Lock(tx, records, tx.Attempt, `where s.journey = any($1::uuid[]) order by s.journey for update of s`,
-		journeys)
-	if err := tx.Flush(); err != nil {
+	records, err := lockJourneys(tx, journeys)
+	if err != nil {
 		return err
 	}
 	var changed []*record
@@ -110,6 +108,14 @@ func (s *Service) change(tx *flow.Tx, offers map[string][]string, change func(r 
 	toldOffers(tx, ids)
 	s.toAlert(tx, changed)
 	return nil
+}
+
+// lockJourneys reads journeys, and holds them until the transaction ends.
+func lockJourneys(tx *flow.Tx, journeys []string) (records map[string]*record, err error) {
+	records = map[string]*record{}
+	store.Lock(tx, records, tx.Attempt, `where s.journey = any($1::uuid[]) order by s.journey for update of s`,
+		journeys)
+	return records, tx.Flush()
 }
 
 // made says that offers have come to their partner, by journey, and how; once.

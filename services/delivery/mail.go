@@ -410,7 +410,7 @@ func (s *Service) noteChannel(tx *flow.Tx, r mailResult, err error) error {
 // mailed says that an offer was handed over. Nobody knows of it yet: a navigator rings if no human acts on it in time.
 func (s *Service) mailed(tx *flow.Tx, l letter) error {
 	if l.Referrer != "" {
-		return nil // the partner whom the offer is to has not been told by it
+		return s.newsTold(tx, l) // the partner whom the offer is to has not been told by it
 	}
 	offers := map[string][]string{}
 	for _, a := range l.About {
@@ -442,10 +442,7 @@ func (s *Service) mailed(tx *flow.Tx, l letter) error {
 // notTold has a human tell the partner, by another way, what a mail did not bring.
 func (s *Service) notTold(tx *flow.Tx, l letter) error {
 	if l.Referrer != "" {
-		tx.AfterCommit(func() { // nobody waits for it: the page and the feed have it, and the page says what came back
-			s.log.Warn("a mail to those who referred somebody did not come", schemas.AttrRunbook, "mail-stopped.md")
-		})
-		return nil
+		return s.newsNotTold(tx, l)
 	}
 	offers := map[string][]string{}
 	for _, a := range l.About {

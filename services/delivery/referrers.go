@@ -131,3 +131,11 @@ func (o *Offer) has(t schemas.Type) bool {
 	}
 	return false
 }
+
+// hasNews says whether an organisation was told of an offer of the journey, and may know of it still.
+func (k *JourneyState) hasNews(referrer string) bool {
+	return !k.Bars(referrer) && slices.ContainsFunc(slices.Collect(maps.Values(k.Offers)), func(o *Offer) bool {
+		state := o.News[referrer]
+		return state != "" && state != newsBefore
+	})
+}

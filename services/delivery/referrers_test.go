@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/flow"
 	"footbridge/libs/mail"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
@@ -422,6 +423,64 @@ func TestAReferrersMailThatComesBackTroublesNoPartner(t *testing.T) {
 	}
 	if m.said(journey, schemas.DeliveryFailed) != 0 {
 		t.Error("a navigator is asked to ring the partner, of whom nothing failed")
+	}
+}
+
+// TestAReferrerWhoseMailDidNotComeIsSaidOfEachJourney, so that somebody tells them another way: for each mail that is
+// refused or comes back, until a later one is taken; again where that one comes back too.
+func TestAReferrerWhoseMailDidNotComeIsSaidOfEachJourney(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.sink.Answer(func(mail.Received) error { return mail.Refuse(550, [3]int{5, 1, 1}, "No such mailbox") })
+	m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"email","to":"`+teamBox+`"}`, nil)
+	m.post()
+	first, _ := m.referred(m.partner)
+	m.hasSaid(first, schemas.ReferrerUntold, 1)
+	m.sink.Answer(nil)
+	second, _ := m.referred(m.partner)
+	m.hasSaid(first, schemas.ReferrerTold, 1)
+	m.comes(mailSent, 1)
+	if m.said(second, schemas.ReferrerUntold)+m.said(second, schemas.ReferrerTold) != 0 {
+		t.Error("something is said of somebody whose news came at once")
+	}
+	var taken string
+	if err := m.pool.QueryRow(t.Context(), `select id::text from mail where state = 'sent'`).Scan(&taken); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		return m.cameBack(tx, taken, 1, mail.NotDelivered, "5.1.1")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if m.said(first, schemas.ReferrerUntold) != 2 || m.said(second, schemas.ReferrerUntold) != 1 {
+		t.Errorf("what was taken comes back, and it is said %d and %d times", m.said(first, schemas.ReferrerUntold),
+			m.said(second, schemas.ReferrerUntold))
+	}
+	if m.said(first, schemas.DeliveryFailed)+m.said(second, schemas.DeliveryFailed) != 0 {
+		t.Error("a navigator is asked to ring the partner, of whom nothing failed")
+	}
+}
+
+// TestAReferrerThatMustNotKnowIsToldNoOtherWayEither, though a mail of before did not come.
+func TestAReferrerThatMustNotKnowIsToldNoOtherWayEither(t *testing.T) {
+	t.Parallel()
+	m := newMailSite(t)
+	m.ask(hospital, "PUT", "/api/referrals/notice", `{"by":"email","to":"`+teamBox+`"}`, nil)
+	m.post()
+	journey, _ := m.referred(m.partner)
+	m.comes(mailSent, 1)
+	m.hears(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{hospital}})
+	var taken string
+	if err := m.pool.QueryRow(t.Context(), `select id::text from mail where state = 'sent'`).Scan(&taken); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		return m.cameBack(tx, taken, 1, mail.NotDelivered, "5.1.1")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if m.said(journey, schemas.ReferrerUntold) != 0 {
+		t.Error("somebody is to tell an organisation that must not know")
 	}
 }
 

@@ -36,6 +36,8 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 		id, o, _ := k.active()
 		set("offer", id)
 		set("partner", o.Partner)
+	case stepTellReferrer:
+		set("referrer", first)
 	case stepReadMessage:
 		set("message", s.About)
 	}

@@ -202,6 +202,45 @@ func TestAPartnerThatAMessageDidNotReachIsToldAnotherWay(t *testing.T) {
 	}
 }
 
+// TestAReferrerWhoseMailDidNotComeIsToldAnotherWay: by one step for all that did not come, which ends when mail goes
+// again or somebody there has heard; again for what does not come later; never where they must not know.
+func TestAReferrerWhoseMailDidNotComeIsToldAnotherWay(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.taken(false)
+	tell(t, r, s.events)
+	hears := func(typ schemas.Type, data any) { tell(t, r, []flow.Event{s.say(typ, data)}) }
+	fails := func() { hears(schemas.ReferrerUntold, schemas.ReferrerUntoldData{Referrer: "RXX"}) }
+	stands := func() bool { return strings.Contains(strings.Join(openStepsOf(r, time.UTC), " "), stepTellReferrer) }
+	fails()
+	first := theStep(t, r, stepTellReferrer)
+	if first.Owner != someOwners.Navigator || first.DueAt.Sub(s.events[len(s.events)-1].Time) != 24*time.Hour {
+		t.Errorf("%s tells them by %s", first.Owner, first.DueAt)
+	}
+	fails()
+	if now := theStep(t, r, stepTellReferrer); now.ID != first.ID || !now.DueAt.Equal(first.DueAt) {
+		t.Errorf("another mail that does not come makes it %+v", now)
+	}
+	hears(schemas.ReferrerTold, schemas.ReferrerToldData{Referrer: "RXX"})
+	if stands() {
+		t.Error("mail goes again, and the step is still open")
+	}
+	fails()
+	again := theStep(t, r, stepTellReferrer)
+	if again.ID == first.ID {
+		t.Error("what does not come later opens nothing")
+	}
+	if err := at(3).done(r, again.ID, schemas.StepDone{Heard: "liaison-nurse"}, navigatorOf("RXX")); err != nil ||
+		stands() {
+		t.Errorf("somebody heard: %v, and the step is still open: %t", err, stands())
+	}
+	fails()
+	hears(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{"RXX"}})
+	if stands() {
+		t.Error("a navigator is to tell an organisation that must not know")
+	}
+}
+
 // TestAnAnswerThatWasTakenBackIsNotToldAndDeletesNothing: the partner is asked again, as the person was told; where
 // somebody there has looked at who they are after all, it says what it did with that.
 func TestAnAnswerThatWasTakenBackIsNotToldAndDeletesNothing(t *testing.T) {

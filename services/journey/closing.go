@@ -230,6 +230,7 @@ var leftOpen = map[string][]string{
 	stepAskDataContact: nil,
 	stepRingPartner:    nil,
 	stepReachPartner:   nil,
+	stepTellReferrer:   {schemas.ClosedInError},
 	stepMayKnow:        {schemas.ClosedDied, schemas.ClosedInError},
 	stepRingCaller:     nil,
 	stepPlace:          {schemas.ClosedInError},

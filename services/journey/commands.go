@@ -132,6 +132,8 @@ func (w *writes) takeWord(r *record, s Step, said schemas.StepDone) {
 		r.JourneyState.told()
 	case stepReachPartner:
 		r.JourneyState.heard(r.JourneyState.about(s).IDs["offer"])
+	case stepTellReferrer:
+		r.JourneyState.referrerHeard(r.JourneyState.about(s).IDs["referrer"])
 	case stepTurns18:
 		r.JourneyState.TakesOver = said.TakesOver
 	case stepFirstMeeting:

@@ -209,7 +209,8 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 // stood when the journey was closed ends afterwards, and what follows from that is heard then.
 func (w *writes) compareClosed(r *record, by string) {
 	s := situationOf(&r.JourneyState, w.owners, w.zone)
-	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toReach(), s.toDelete(),
+	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toReach(), s.toTellReferrers(),
+		s.toDelete(),
 		s.toReview()), DesiredStep{})
 	for _, old := range replace {
 		w.close(r, old.ID, stateReplaced, by)
@@ -552,6 +553,14 @@ var heard = map[schemas.Type]hearing{
 	schemas.DeliveryFailed: on(func(k *JourneyState, d schemas.DeliveryFailedData, at int64, when time.Time) shown {
 		k.addUntold(d.Offer, d.Partner, at, when)
 		return shown{"offer": d.Offer}
+	}),
+	schemas.ReferrerUntold: on(func(k *JourneyState, d schemas.ReferrerUntoldData, at int64, when time.Time) shown {
+		k.referrerUntold(d.Referrer, at, when)
+		return shown{"organisation": d.Referrer}
+	}),
+	schemas.ReferrerTold: on(func(k *JourneyState, d schemas.ReferrerToldData, at int64, _ time.Time) shown {
+		k.referrerTold(d.Referrer, at)
+		return shown{"organisation": d.Referrer}
 	}),
 	schemas.OfferDeclined: on(func(k *JourneyState, d schemas.OfferDeclinedData, at int64, when time.Time) shown {
 		k.end(d.Offer, at, when, "declined")

@@ -20,6 +20,9 @@ const (
 	aboutToGo  = 48 * time.Hour
 )
 
+// tellReferrerWithin is within how long an organisation that referred the person is told what a mail did not bring.
+const tellReferrerWithin = 24 * time.Hour
+
 // Days, after a partner may not read any more, by which it has said what it did with what it knew: its data contact
 // first, then the lead for information governance.
 const (
@@ -38,6 +41,7 @@ const wasUndone = "undone"
 // followUps are all of them.
 func (s situation) followUps() []DesiredStep {
 	wanted := slices.Concat(s.ofOffer(), s.ofQuestions(), s.known(), s.toTell(), s.toRing(), s.toReach(),
+		s.toTellReferrers(),
 		s.toDelete())
 	return wanted
 }
@@ -295,6 +299,22 @@ func (s situation) toReach() []DesiredStep {
 			wanted = append(wanted, DesiredStep{Kind: stepReachPartner, Owner: s.owners.Navigator,
 				DueAt: first.When.Add(ringWithin), Basis: fmt.Sprintf("%s/untold-%d", id, first.At)})
 		}
+	}
+	return wanted
+}
+
+// toTellReferrers are the organisations that referred the person to whom a mail that news waits did not come: a
+// navigator tells them another way, in every state; none of whom the person said that they must not know.
+func (s situation) toTellReferrers() []DesiredStep {
+	var wanted []DesiredStep
+	for _, referrer := range slices.Sorted(maps.Keys(s.Unread)) {
+		if slices.Contains(s.Barred, referrer) || slices.Contains(s.Barred, schemas.Everybody) ||
+			s.Closed != nil && s.Closed.Reason == schemas.ClosedInError || len(s.Unread[referrer].Mails) == 0 {
+			continue
+		}
+		first := s.Unread[referrer].Mails[0]
+		wanted = append(wanted, DesiredStep{Kind: stepTellReferrer, Owner: s.owners.Navigator,
+			DueAt: first.When.Add(tellReferrerWithin), Basis: fmt.Sprintf("%s/unread-%d", referrer, first.At)})
 	}
 	return wanted
 }

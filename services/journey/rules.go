@@ -64,6 +64,7 @@ const (
 	stepTellPerson      = "tell-the-person"
 	stepRingPartner     = "ring-the-partner"
 	stepReachPartner    = "reach-the-partner" // what it was sent has not come to it
+	stepTellReferrer    = "tell-the-referrer" // a mail to its mailbox has not come to it
 	stepRingCaller      = "ring-the-caller"
 	stepBridgeGap       = "bridge-the-gap"
 	stepServiceAnswers  = "service-answers"

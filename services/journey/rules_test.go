@@ -492,7 +492,7 @@ func story(t *rapid.T) []flow.Event {
 // offered draws what may become of an offer.
 func offered(t *rapid.T, s *teller, offer string) {
 	by, meeting := s.at.Add(48*time.Hour), rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "meeting")
-	switch rapid.IntRange(0, 13).Draw(t, "offered") {
+	switch rapid.IntRange(0, 15).Draw(t, "offered") {
 	case 0, 1:
 		s.say(schemas.OfferSent, schemas.OfferSentData{Offer: offer, Partner: "pa", AnswerBy: by})
 	case 2, 3:
@@ -521,6 +521,10 @@ func offered(t *rapid.T, s *teller, offer string) {
 		s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: offer})
 	case 12:
 		s.say(schemas.DeliveryFailed, schemas.DeliveryFailedData{Offer: offer, Partner: "pa"})
+	case 13:
+		s.say(schemas.ReferrerUntold, schemas.ReferrerUntoldData{Referrer: "RXX"})
+	case 14:
+		s.say(schemas.ReferrerTold, schemas.ReferrerToldData{Referrer: "RXX"})
 	default:
 		s.say(schemas.OfferQuestioned, schemas.OfferQuestionedData{Offer: offer, Question: "q", About: "hours"})
 	}
@@ -632,8 +636,8 @@ func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
 // outlivesClosing says that a step is seen to on a closed journey too.
 func outlivesClosing(s Step) bool {
 	return strings.HasPrefix(s.Kind, helpKind) ||
-		slices.Contains([]string{stepRingPartner, stepReachPartner, stepRingCaller, stepDeletion,
-			stepDeletionLate}, s.Kind)
+		slices.Contains([]string{stepRingPartner, stepReachPartner, stepTellReferrer, stepRingCaller,
+			stepDeletion, stepDeletionLate}, s.Kind)
 }
 
 // turnSomehow tries one of the four; what is refused changes nothing.

@@ -82,6 +82,8 @@ type JourneyState struct {
 	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
 	Barred   []string `json:"barred,omitempty"`
 	BarredAt int64    `json:"barredAt,omitempty"`
+	// Unread is what did not come to the mailboxes of organisations that referred the person, by their codes.
+	Unread map[string]Unread `json:"unread,omitempty"`
 	// Tries are when somebody tried to reach the person and got no answer.
 	Tries []time.Time `json:"tries,omitempty"`
 
@@ -582,6 +584,48 @@ func (k *JourneyState) addUntold(offer, partner string, at int64, when time.Time
 // heard takes in that somebody at an offer's partner has heard what had not come to it.
 func (k *JourneyState) heard(offer string) {
 	k.offer(offer, func(o *Offer) { o.HeardUpTo, o.Untold = o.Untold[1].At, [2]Subscribed{} })
+}
+
+// Unread are the mails to an organisation that referred the person which have not come to it, by the sequence of
+// delivery and oldest first, and up to which it has been told since.
+type Unread struct {
+	Mails []Subscribed `json:"mails,omitempty"`
+	UpTo  int64        `json:"upTo,omitempty"`
+}
+
+// referrerUntold takes in that a mail to an organisation that referred the person did not come.
+func (k *JourneyState) referrerUntold(organisation string, at int64, when time.Time) {
+	u := k.Unread[organisation]
+	place, known := slices.BinarySearchFunc(u.Mails, at,
+		func(m Subscribed, at int64) int { return cmp.Compare(m.At, at) })
+	if known || at <= u.UpTo {
+		return
+	}
+	u.Mails = slices.Insert(slices.Clone(u.Mails), place, Subscribed{at, when})
+	k.setUnread(organisation, u)
+}
+
+// referrerTold takes in that an organisation that referred the person has been told of all up to a sequence.
+func (k *JourneyState) referrerTold(organisation string, upTo int64) {
+	u := k.Unread[organisation]
+	if u.UpTo = max(u.UpTo, upTo); len(u.Mails) > 0 {
+		u.Mails = slices.DeleteFunc(slices.Clone(u.Mails), func(m Subscribed) bool { return m.At <= u.UpTo })
+	}
+	k.setUnread(organisation, u)
+}
+
+// referrerHeard takes in that somebody there has heard what had not come.
+func (k *JourneyState) referrerHeard(organisation string) {
+	if mails := k.Unread[organisation].Mails; len(mails) > 0 {
+		k.referrerTold(organisation, mails[len(mails)-1].At)
+	}
+}
+
+func (k *JourneyState) setUnread(organisation string, u Unread) {
+	if k.Unread == nil {
+		k.Unread = map[string]Unread{}
+	}
+	k.Unread[organisation] = u
 }
 
 func (k *JourneyState) appointment(offer, id string, change func(a *Appointment)) {

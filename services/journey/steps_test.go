@@ -198,6 +198,15 @@ var everyKind = map[string]ending{
 		s.say(schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: "o1", Partner: "pa",
 			How: schemas.DeliveryHandedOver})
 	}},
+	stepTellReferrer: {func(s *teller) {
+		s.taken(false)
+		s.say(schemas.ReferrerUntold, schemas.ReferrerUntoldData{Referrer: "RXX"})
+	}, func(s *teller) {
+		s.say(schemas.ReferrerTold, schemas.ReferrerToldData{Referrer: "RXX"})
+	}, func(s *teller) {
+		s.say(schemas.ReferrerUntold, schemas.ReferrerUntoldData{Referrer: "RXX"})
+		s.say(schemas.ReferrerTold, schemas.ReferrerToldData{Referrer: "RYY"})
+	}},
 	stepRingCaller: {func(s *teller) { s.call("c1"); s.say(schemas.ContactStopped, schemas.ContactStoppedData{}) }, nil,
 		func(s *teller) { s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl"}) }},
 	stepDeletion: {func(s *teller) {
