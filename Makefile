@@ -3,7 +3,7 @@
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 MODULES := schemas libs services tests
 # A digest of what make generate may change; staticcheck is a tool of the module tests.
-GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs sha256sum | sha256sum
+GENERATED := git ls-files -co --exclude-standard schemas docs services deploy/observability | xargs sha256sum | sha256sum
 # Event rates and faults of the longer runs; see docs/performance.md and docs/faults.md.
 FAULTS ?= $(or $(N),300)
 
@@ -68,9 +68,10 @@ check: ## formatting, vet, linters, module edges, generated files current, the a
 	@./tools/apicheck/check.sh
 	@go test -timeout 5m footbridge/tests/arch
 
-generate: ## schemas, AsyncAPI, OpenAPI, tables in docs/ from the Go types, docs/commands.md from the command line
+generate: ## schemas, AsyncAPI, OpenAPI, tables in docs/ from the Go types, docs/commands.md from the command line, Grafana dashboards
 	@cd schemas && go generate ./...
 	@cd services/footbridge && go generate .
+	@cd tests/dashboards && go generate .
 
 pictures: postgres browser ## the pictures of the main pages in docs/guides/pages.md, made again
 	@FOOTBRIDGE_PICTURES=1 go test -timeout 10m -count=1 -run TheGuideShowsTheMainPages footbridge/tests/browser

@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"footbridge/schemas"
+	"footbridge/tests/dashboards"
 	"footbridge/tests/system"
 )
 
@@ -26,7 +29,6 @@ var (
 	helpLine    = regexp.MustCompile(`(?m)^# HELP (\S+) (.*)$`)
 	typeLine    = regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`)
 	figureName  = regexp.MustCompile(`\b(?:footbridge|http)_[a-z_]+\b`)
-	notAFigure  = regexp.MustCompile(`\{[^}]*\}|\bby \([^)]*\)|"[^"]*"`)
 	ofHistogram = regexp.MustCompile(`_(?:bucket|count|sum)$`)
 )
 
@@ -41,38 +43,88 @@ func figuresOf(text string) map[string]figure {
 	return all
 }
 
-// missing are the figures that some expressions read and nobody shows.
-func missing(expressions string, shown map[string]figure) (names []string) {
-	for _, name := range figureName.FindAllString(notAFigure.ReplaceAllString(expressions, ""), -1) {
-		_, whole := shown[name]
-		_, part := shown[ofHistogram.ReplaceAllString(name, "")]
-		if !whole && !part && !slices.Contains(onlyOnce, name) && !slices.Contains(names, name) {
-			names = append(names, name)
+// missing are the figures, and the labels, that some expressions read and nobody shows; and an expression that is no
+// PromQL, with what is wrong with it.
+func missing(expressions []string, shown map[string]figure, with []string) (names []string) {
+	for _, expression := range expressions {
+		asked, err := dashboards.Read(expression)
+		if err != nil {
+			names = append(names, err.Error())
+		}
+		for _, name := range asked.Metrics {
+			_, whole := shown[name]
+			_, part := shown[ofHistogram.ReplaceAllString(name, "")]
+			if !whole && !part && !slices.Contains(onlyOnce, ofHistogram.ReplaceAllString(name, "")) && name != "up" {
+				names = append(names, name)
+			}
+		}
+		for _, label := range asked.Labels {
+			if !slices.Contains(with, label) && !slices.Contains(fromElsewhere, label) {
+				names = append(names, label)
+			}
 		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
-// expressionsOf are the expressions of the alert rules.
-func expressionsOf(t *testing.T) string {
+// fromElsewhere are labels that no figure has at first: Prometheus gives job, and a reason comes with what is refused.
+var fromElsewhere = []string{"job", "footbridge_reason"}
+
+// labelsOf are the names of all labels in what is shown.
+func labelsOf(text string) (names []string) {
+	for _, line := range regexp.MustCompile(`(?m)^[a-z_]+\{.*\} `).FindAllString(text, -1) {
+		for _, label := range regexp.MustCompile(`[{,]([a-z_]+)="`).FindAllStringSubmatch(line, -1) {
+			names = append(names, label[1])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ofAlerts are the expressions of the alert rules.
+func ofAlerts(t *testing.T) (all []string) {
 	t.Helper()
-	rules, err := os.ReadFile("../../deploy/observability/alerts.yaml")
+	text, err := os.ReadFile("../../deploy/observability/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all strings.Builder
-	for _, part := range strings.Split(string(rules), "expr:")[1:] {
-		until := regexp.MustCompile(`(?m)^\s+(?:for|labels):`).FindStringIndex(part)
-		all.WriteString(part[:until[0]] + "\n")
+	var rules struct {
+		Groups []struct{ Rules []struct{ Expr string } }
 	}
-	return all.String()
+	if err := yaml.Unmarshal(text, &rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			all = append(all, rule.Expr)
+		}
+	}
+	return all
+}
+
+// ofDashboards are the expressions of the dashboards, as the files hold them.
+func ofDashboards(t *testing.T) (all []string) {
+	t.Helper()
+	for _, board := range dashboards.All() {
+		text, err := os.ReadFile("../../deploy/observability/dashboards/" + board.UID + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		queries, err := dashboards.Expressions(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, queries...)
+	}
+	return all
 }
 
 // onlyOnce are figures that appear when what they count has first been: a refusal, a call. They are listed besides.
 var onlyOnce = []string{"footbridge_listener_refused_total", "footbridge_voice_after_seconds"}
 
-// Every figure that an alert reads is shown by the running program under that very name, and every figure shown is in
-// the operator's list.
+// Every figure and label that an alert or a dashboard reads is shown by the running program under that very name, and
+// every figure shown is in the operator's list.
 func TestEveryFigureThatIsReadIsShownAndEveryOneShownIsListed(t *testing.T) {
 	t.Parallel()
 	s := system.Start(t)
@@ -89,12 +141,16 @@ func TestEveryFigureThatIsReadIsShownAndEveryOneShownIsListed(t *testing.T) {
 		}
 		return nil
 	})
-	if absent := missing(expressionsOf(t), shown); len(absent) > 0 {
-		t.Errorf("alerts read what nobody shows: %v", absent)
-	}
-	if planted := missing(expressionsOf(t)+"max(footbridge_flow_deaths) > 0", shown); !slices.Equal(planted,
-		[]string{"footbridge_flow_deaths"}) {
-		t.Errorf("of a wrong name that was planted, %v is found", planted)
+	with := labelsOf(string(s.Metrics()))
+	for of, read := range map[string][]string{"alerts": ofAlerts(t), "dashboards": ofDashboards(t)} {
+		if absent := missing(read, shown, with); len(absent) > 0 || len(read) == 0 {
+			t.Errorf("of %d expressions, %s read what nobody shows: %v", len(read), of, absent)
+		}
+		wrong := append(slices.Clone(read), "max by (footbridge_listeners) (footbridge_flow_deaths) > 0")
+		if planted := missing(wrong, shown, with); !slices.Equal(planted,
+			[]string{"footbridge_flow_deaths", "footbridge_listeners"}) {
+			t.Errorf("of wrong names that were planted in %s, %v are found", of, planted)
+		}
 	}
 	if *writeMetrics {
 		if err := os.WriteFile("../../docs/metrics.md", []byte(listOf(shown)), 0o644); err != nil {
