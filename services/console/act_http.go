@@ -66,7 +66,7 @@ func (s *Console) actOn(r *http.Request, p principal.Principal, stands string, a
 	switch {
 	case entered.Get("change") != "":
 		return false, show(http.StatusOK, filledIn{entered: entered})
-	case entered.Get("checked") == "" && leavesBy(actions[i], entered):
+	case entered.Get("checked") == "" && (leavesBy(actions[i], entered) || correctsWho(actions[i].Path)):
 		return false, show(http.StatusOK, filledIn{entered: entered, check: true})
 	}
 	err = s.client.act(r.Context(), p, actions[i], requestOf(entered), body, answer)

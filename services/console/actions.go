@@ -37,9 +37,11 @@ type actionsView struct {
 // checkView is what was entered, in words, and what leaves the NHS by it.
 type checkView struct {
 	actionView
-	Leaves string
-	Rows   []factView
-	Hidden []hiddenView
+	Leaves  string
+	Changes []changeView // what is corrected by it, as it was and as it will be
+	Rows    []factView
+	Hidden  []hiddenView
+	entered url.Values
 }
 
 type hiddenView struct{ Name, Value string }
@@ -142,7 +144,7 @@ func markOf(stands string, a schemas.Action) string {
 // checkOf is a form that is complete, to be looked at once more: what was answered, in words, and all of it to be sent
 // as it was entered.
 func checkOf(form actionView, a schemas.Action, entered url.Values) *checkView {
-	v := &checkView{actionView: form, Leaves: a.Leaves}
+	v := &checkView{actionView: form, Leaves: a.Leaves, entered: entered}
 	for _, q := range form.Questions {
 		if words := q.answered(); words != "" {
 			v.Rows = append(v.Rows, factView{q.Label, words})

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -66,6 +67,7 @@ type services struct {
 	many     int                 // so many steps are listed
 	hidden   bool                // name and number are not shown
 	found    []foundLine         // by a search
+	unknown  *httpx.Problem      // instead of who somebody is
 	unread   *httpx.Problem      // instead of a journey, who somebody is, or what a search found
 	one      *step               // instead of the steps of the list
 	actions  []schemas.Action    // of the first journey as a whole
@@ -195,8 +197,8 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	})
 	s.mux.HandleFunc("GET /api/journeys/"+firstID+"/identity", func(w http.ResponseWriter, r *http.Request) {
 		s.reason = r.Header.Get(schemas.ReasonHeader)
-		if s.unread != nil {
-			httpx.WriteProblem(w, r, s.unread)
+		if refused := cmp.Or(s.unknown, s.unread); refused != nil {
+			httpx.WriteProblem(w, r, refused)
 			return
 		}
 		http.ServeFile(w, r, filepath.Join("testdata", "identity.json"))

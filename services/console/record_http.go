@@ -66,6 +66,16 @@ func (s *Console) recordPage(w http.ResponseWriter, r *http.Request, p principal
 		if len(page.Acts.Forms) == 0 {
 			page.Ways, page.Acts = recordWays(j), actionsView{Kept: acts.Kept}
 		}
+		if check := page.Acts.Check; check != nil && correctsWho(check.Does) {
+			refused, matter, err := s.compared(r.Context(), p, j.ID, check)
+			if err != nil && matter == nil {
+				return err
+			}
+			if matter != nil {
+				f.check = false
+				return s.recordPage(w, r, p, j)(refused, f, *matter)
+			}
+		}
 		if f.changed {
 			page.News = s.newsSince(j.Timeline, f.entered)
 		}
