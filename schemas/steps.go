@@ -226,8 +226,7 @@ var stepKinds = []StepKind{
 			Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
 	{Kind: "tell-the-referrer", Words: "Tell the team that asked for support, or sent them home, another way: a mail " +
 		"that news waits for it did not come", Until: "mail to it goes again",
-		Where: "Which organisation it is stands under what has happened. Say that news waits on its page of referrals, " +
-			"and ask for a mailbox that works.",
+		Where: "Say that news waits on its page of referrals, and ask for a mailbox that works.",
 		Done: doneBy(navigators, "Record who heard",
 			Asked{Name: "heard", Words: "Who heard it there? A role, such as liaison-nurse, never a name"})},
 	{Kind: "ring-the-caller", Words: "Tell whoever is about to ring: the person is not to be contacted",
@@ -579,7 +578,8 @@ func ChecksOf(flags []string) []string {
 }
 
 // StepWords say what is to be done in a step, and about what. A kind that somebody named themselves reads as they wrote
-// it. No id stands in them: which service it is about is put into them by NamingService, by whoever knows its name.
+// it. No id stands in them but an organisation's public code: which service it is about is put into them by
+// NamingService, by whoever knows its name.
 func StepWords(kind string, about StepAbout) string {
 	var parts []string
 	switch k, known := StepKindOf(kind); {
@@ -597,6 +597,8 @@ func StepWords(kind string, about StepAbout) string {
 			}
 		}
 		return "Find out " + listWords(parts)
+	case kind == "tell-the-referrer" && about.IDs["referrer"] != "":
+		return k.Words + " (organisation " + about.IDs["referrer"] + ")"
 	default:
 		return k.Words
 	}

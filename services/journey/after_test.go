@@ -217,6 +217,9 @@ func TestAReferrerWhoseMailDidNotComeIsToldAnotherWay(t *testing.T) {
 	if first.Owner != someOwners.Navigator || first.DueAt.Sub(s.events[len(s.events)-1].Time) != 24*time.Hour {
 		t.Errorf("%s tells them by %s", first.Owner, first.DueAt)
 	}
+	if words := schemas.StepWords(first.Kind, r.JourneyState.about(first)); !strings.Contains(words, "RXX") {
+		t.Errorf("whom to tell does not stand in %q", words)
+	}
 	fails()
 	if now := theStep(t, r, stepTellReferrer); now.ID != first.ID || !now.DueAt.Equal(first.DueAt) {
 		t.Errorf("another mail that does not come makes it %+v", now)
