@@ -182,3 +182,12 @@ func TestNoSessionIsPromisedThatWasWithdrawnOrHasBeenHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestTheJourneySaysWhoTheyAreWithAlready: the service is named, and it is said that it is asked first.
+func TestTheJourneySaysWhoTheyAreWithAlready(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.services.decision = "gap.json"
+	says(t, f.page(t, "/journeys/"+firstID, nurse), "Already with",
+		"Psychology East. Ask there first who owns the next step.")
+}
