@@ -88,6 +88,7 @@ type Config struct {
 	FallbackDir  string         `env:"FALLBACK_DIR" placeholder:"DIR" help:"where the list for when the system is down is written each night, best on another machine's disk; empty: none is"`
 	FallbackKeys string         `env:"FALLBACK_KEYS" placeholder:"FILE" help:"who can read it: lines of a name and an age public key, of those who are on call"`
 	FallbackAt   string         `env:"FALLBACK_AT" default:"02:00" help:"at which local time"`
+	BackupStamp  string         `env:"BACKUP_STAMP" placeholder:"FILE" help:"a file that your backup touches when it ended well: doctor says when that is over 26 hours ago; empty: doctor says that nothing is known"`
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	NoTraces     bool           `env:"NO_TRACES" help:"hand no spans over to traces"`
 	KeepTraces   time.Duration  `env:"KEEP_TRACES" default:"1440h" help:"for how long traces are kept; at least a day"`

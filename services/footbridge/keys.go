@@ -456,6 +456,7 @@ func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 	if len(more) > 0 {
 		note += "; it can read more than that, and speak as others: " + strings.Join(more, ", ")
 	}
+	note += c.keyAges(files, time.Now())
 	if _, err := os.Stat(c.formerSecret()); err == nil {
 		note += "; " + c.formerSecret() + " is of an earlier version and opens nothing any more: keep it out of " +
 			"backups, or remove it"

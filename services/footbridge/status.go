@@ -15,15 +15,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"footbridge/libs/bus"
 	"footbridge/libs/operations"
 	"footbridge/libs/pg"
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/intake"
-	"footbridge/services/journey"
 )
 
 // statusReport is what somebody on call wants to know, the worst first: the operators' figures, as GET /api/operations
@@ -252,8 +249,11 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"traces", c.checkTraces},
 		{"key that wraps keys", c.checkVaults},
 		{"where messages come from", c.checkFacilities},
-		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
-		{"the sentinel", plain(c.checkSentinel)},
+		{"commits that wait for the disk, and clocks", func(ctx context.Context) (string, error) {
+			return c.checkClocks(ctx, only)
+		}},
+		{"the sentinel", c.checkSentinel},
+		{"backups", func(context.Context) (string, error) { return c.checkBackups(time.Now()) }},
 		{"who hears outside when it stops", func(context.Context) (string, error) { return c.checkHeartbeat() }},
 		{"the list for when the system is down", func(context.Context) (string, error) { return c.checkFallback() }},
 		{"mail", c.checkMailSent},
@@ -315,32 +315,6 @@ func (c *Config) checkDatabases(ctx context.Context) error {
 	return nil
 }
 
-// checkClocks opens each database, which refuses commits that do not wait for the disk, and compares the server's
-// clock with this machine's.
-func (c *Config) checkClocks(ctx context.Context) error {
-	return c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
-		there, err := pg.ServerTime(ctx, pool)
-		if err != nil {
-			return err
-		}
-		if apart := time.Since(there).Abs(); apart > 2*time.Second {
-			return fmt.Errorf("the clocks of this machine and of the database of %s are %v apart; set both by NTP",
-				name, apart.Round(time.Second))
-		}
-		return nil
-	})
-}
-
-// checkSentinel says when no sentinel has looked for the length of its lease.
-func (c *Config) checkSentinel(ctx context.Context) error {
-	return c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
-		if name != schemas.Journey {
-			return nil
-		}
-		return journey.CheckSentinel(ctx, pool, systemClock().Now())
-	})
-}
-
 // checkBroker looks at streams and consumers as their owner; without the owner's login as each service that this
 // process runs, at what that one may see.
 func (c *Config) checkBroker(ctx context.Context, only []string) (note string, err error) {
@@ -363,6 +337,30 @@ func (c *Config) checkBroker(ctx context.Context, only []string) (note string, e
 }
 
 func (c *Config) checkBrokerAs(ctx context.Context, holder string, streams []bus.Stream, durables []bus.Durable) error {
+	return c.atBroker(ctx, holder, func(ctx context.Context, conn *bus.Conn) error {
+		for _, stream := range streams {
+			if err := conn.CheckStream(ctx, stream); err != nil {
+				return err
+			}
+		}
+		var errs []error
+		for _, durable := range durables {
+			err := conn.CheckDurable(ctx, durable)
+			if err == nil {
+				err = conn.CheckPaused(ctx, durable)
+			}
+			// a service may not read what waits, and how far a partner reads is the partner's own
+			if err == nil && holder == ownerName && durable.Stream == streams[0].Name {
+				err = conn.CheckMoving(ctx, durable, unreadFor)
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// atBroker connects as one who has a login to the broker, for five seconds at most.
+func (c *Config) atBroker(ctx context.Context, holder string, do func(context.Context, *bus.Conn) error) error {
 	cfg, err := c.login(holder, "doctor")
 	if err != nil {
 		return err
@@ -377,16 +375,7 @@ func (c *Config) checkBrokerAs(ctx context.Context, holder string, streams []bus
 		return err
 	}
 	defer conn.Close()
-	for _, stream := range streams {
-		if err := conn.CheckStream(waiting, stream); err != nil {
-			return err
-		}
-	}
-	var errs []error
-	for _, durable := range durables {
-		errs = append(errs, conn.CheckDurable(waiting, durable))
-	}
-	return errors.Join(errs...)
+	return do(waiting, conn)
 }
 
 // buildVersion is the release, and after a plus the commit that this binary was built from, as far as it is known:
