@@ -41,7 +41,7 @@ const (
 	changedFor  = 48 * time.Hour   // that something has changed is not sent later than that
 	textAgain   = 5 * time.Minute  // after one that was not taken
 	textTimeout = 10 * time.Second // for a text, the number included
-	textsAtOnce = 8
+	textsAtOnce = 1
 	keepTexts   = 30 * 24 * time.Hour
 )
 
@@ -130,13 +130,8 @@ func (s *Service) sendTexts(ctx context.Context, tx *flow.Tx, limit int) (taken 
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
-	works := true
 	for _, t := range due {
-		if works {
-			works = s.sendText(ctx, tx, t, records[t.Journey])
-		} else { // the locks are not kept for another that is not taken either
-			putOffText(tx, t.ID, tx.Now.Add(textAgain))
-		}
+		s.sendText(ctx, tx, t, records[t.Journey])
 	}
 	return len(due), tx.Flush()
 }
@@ -150,15 +145,15 @@ func (s *Service) endTexts(tx *flow.Tx, limit int) (taken int, err error) {
 	return taken, tx.Flush()
 }
 
-// sendText sends one, or says why not or when; false where it was not taken.
-func (s *Service) sendText(ctx context.Context, tx *flow.Tx, t textRow, r *record) (works bool) {
+// sendText sends one, or says why not or when.
+func (s *Service) sendText(ctx context.Context, tx *flow.Tx, t textRow, r *record) {
 	if !t.Last.After(tx.Now) {
 		endText(tx, t.ID, textOver, tx.Now)
-		return true
+		return
 	}
 	if r != nil && !r.State.stillTrue(t) || r == nil && t.Kind != schemas.TextCall {
 		endText(tx, t.ID, textWithheld, tx.Now)
-		return true
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, textTimeout)
 	defer cancel()
@@ -167,22 +162,21 @@ func (s *Service) sendText(ctx context.Context, tx *flow.Tx, t textRow, r *recor
 	case err != nil:
 	case to.NotBefore != nil:
 		putOffText(tx, t.ID, *to.NotBefore)
-		return true
+		return
 	case to.Number == "":
 		endText(tx, t.ID, textWithheld, tx.Now)
-		return true
+		return
 	default:
 		err = s.texter.Text(ctx, Text{ID: t.ID, To: to.Number, Words: t.words(tx.Now, s.zone)})
 	}
 	if err == nil {
 		endText(tx, t.ID, textSent, tx.Now)
-		return true
+		return
 	}
 	putOffText(tx, t.ID, tx.Now.Add(textAgain))
 	s.log.Warn("a text was not taken; it is tried again, and the step that tells the person stands",
 		schemas.AttrMessagingMessageID, t.ID,
 		schemas.AttrRunbook, "texts.md") // the error may hold the number
-	return false
 }
 
 // words are the fixed words of a text.

@@ -92,6 +92,25 @@ func (x *texts) wants(sent int, states ...string) {
 	}
 }
 
+// One text that is never taken holds no other back.
+func TestATextThatIsNeverTakenHoldsNoOtherBack(t *testing.T) {
+	t.Parallel()
+	x := newTexts(t)
+	bad, _, _, _ := x.books(24 * time.Hour)
+	x.Service.textNumber = func(_ context.Context, asked schemas.TextAsked) (schemas.TextTo, error) {
+		if asked.Journey == bad {
+			return schemas.TextTo{}, errors.New("it cannot be said")
+		}
+		return schemas.TextTo{Number: number}, nil
+	}
+	x.books(24 * time.Hour)
+	x.books(24 * time.Hour)
+	x.due("texts")
+	if states := x.states(); len(x.sent.texts()) != 2 || len(states) != 3 {
+		t.Errorf("two of three could go, and they are %q", states)
+	}
+}
+
 // A reminder goes a day ahead, once, however often the booking is heard.
 func TestAReminderIsTextedADayAheadOnce(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ type Config struct {
 	ServiceCreds map[string]string `env:"*_NATS_CREDS" help:"a service's own credentials file for NATS; OWNER_NATS_CREDS is of who makes the streams"`
 	NATSAddr     string            `env:"NATS_ADDR" default:"127.0.0.1:4222" as:"hostport" help:"where the embedded NATS listens"`
 	NATSReplicas int               `env:"NATS_REPLICAS" default:"1" help:"copies of each stream; 3 on a cluster"`
-	NATSPartners []string          `env:"NATS_PARTNERS" help:"partners that take their events from NATS, comma between: the partner's id, =, the public half of its nkey (U…). After a change, restart, and give a server of your own what footbridge keys nats prints"`
+	NATSPartners []string          `env:"NATS_PARTNERS" help:"in development: partners that take their events from NATS, comma between: the partner's id, =, the public half of its nkey (U…). After a change, restart, and give a server of your own what footbridge keys nats prints"`
 	NATSMaxAge   time.Duration     `env:"NATS_MAX_AGE" default:"720h" help:"how long the streams keep events"`
 	Keys         string            `env:"KEYS" help:"the folder of key files and of the list of public keys (footbridge keys new); empty: keys in the state directory"`
 	KEKFile      string            `env:"KEK_FILE" help:"the key that wraps keys (footbridge keys new); empty: the file kek in the state directory"`

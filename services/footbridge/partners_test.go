@@ -24,7 +24,7 @@ import (
 // lets a partner in that was listed, and to its own events alone.
 func TestAPartnersLoginThatWasPrintedReadsItsOwnEvents(t *testing.T) {
 	t.Parallel()
-	c := &Config{StateDir: t.TempDir()}
+	c := &Config{StateDir: t.TempDir(), development: true}
 	if err := c.newKeys(); err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +136,12 @@ func TestAPartnerOfTheBrokerIsAnIdAndAPublicKey(t *testing.T) {
 	}
 	key, _ := pair.PublicKey()
 	seed, _ := pair.Seed()
+	if _, err := (&Config{NATSPartners: []string{clock.NewRandomID() + "=" + key}}).natsPartners(); err == nil {
+		t.Error("partners of a system with real people are given logins of the services' broker")
+	}
 	for _, wrong := range []string{"", "x", clock.NewRandomID(), clock.NewRandomID() + "=", "peers=" + key,
 		clock.NewRandomID() + "=" + strings.ToLower(key), clock.NewRandomID() + "=" + string(seed)} {
-		if _, err := (&Config{NATSPartners: []string{wrong}}).natsPartners(); err == nil {
+		if _, err := (&Config{NATSPartners: []string{wrong}, development: true}).natsPartners(); err == nil {
 			t.Errorf("%q is taken", wrong)
 		} else if strings.Contains(err.Error(), string(seed)) {
 			t.Error("the error quotes a private key")

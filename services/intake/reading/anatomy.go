@@ -139,15 +139,18 @@ var openText = regexp.MustCompile(`^[A-Za-z0-9"+-][A-Za-z0-9_.:/+&" -]{0,39}$`)
 // isOpen says whether a text may be shown: it is one that the profile names, or looks like a code, and is nothing that
 // says who the person is.
 func (p *Profile) isOpen(text string, who []string) bool {
-	same := func(part string) bool { return strings.Contains(strings.ToUpper(text), part) }
-	if slices.ContainsFunc(who, same) {
+	capitals := strings.ToUpper(text)
+	if len(who) > mostWho || slices.ContainsFunc(who, func(part string) bool { return strings.Contains(capitals, part) }) {
 		return false
 	}
 	return LooksCoded(openText, text, 4) || p.names(text)
 }
 
-// identifying are the texts of a message that say who somebody is, in capitals; those of two characters or fewer say it
-// of nobody.
+// mostWho is of how many such texts each value is compared with: nothing is shown of a message that has more.
+const mostWho = 300
+
+// identifying are the texts of a message that say who somebody is, in capitals, each once; those of two characters or
+// fewer say it of nobody.
 func identifying(message *hl7.Message) (texts []string) {
 	d := message.Delimiters()
 	separators := string([]byte{d.Component, d.Repetition, d.Subcomponent, ' '})
@@ -171,7 +174,8 @@ func identifying(message *hl7.Message) (texts []string) {
 			}
 		}
 	}
-	return texts
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 // openKeys are the members of a tree whose values are shown where they look like codes, whatever they stand in but for
