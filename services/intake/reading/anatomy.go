@@ -140,7 +140,8 @@ var openText = regexp.MustCompile(`^[A-Za-z0-9"+-][A-Za-z0-9_.:/+&" -]{0,39}$`)
 // says who the person is.
 func (p *Profile) isOpen(text string, who []string) bool {
 	capitals := strings.ToUpper(text)
-	if len(who) > mostWho || slices.ContainsFunc(who, func(part string) bool { return strings.Contains(capitals, part) }) {
+	if len(who) > mostWho || slices.ContainsFunc(who,
+		func(part string) bool { return strings.Contains(capitals, part) }) {
 		return false
 	}
 	return LooksCoded(openText, text, 4) || p.names(text)
