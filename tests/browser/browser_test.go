@@ -211,6 +211,7 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 		{"messages", "/messages", "operator"},
 		{"message", "/messages/" + heldID, "navigator"},
 		{"trace", "/journeys/" + journeyID + "/trace", "operator"},
+		{"operations-of-people", "/operations", "navigator"},
 		{"traces", "/traces?service=intake&day=2026-03-02", "operator"},
 		{"trace-one", "/traces/0af7651916cd43dd8448eb211c80319c", "operator"},
 		{"refer", "/refer", "liaison"},

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
+	"footbridge/libs/operations"
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/telemetry"
@@ -74,7 +76,8 @@ func newSite(t *testing.T, built fs.FS) *site {
 	backends := map[string]http.Handler{}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
 		schemas.Bridging, schemas.Delivery, schemas.Traces} {
-		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}), s.services(t))
+		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}),
+			s.services(t, service))
 	}
 	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier,
 		Signer: signers[schemas.Console], Clock: halfPastTwo{}, Built: built,
@@ -114,8 +117,29 @@ func ok(t *testing.T, err error) {
 	}
 }
 
-func (s *site) services(t *testing.T) http.Handler {
+// figures are what a service says of itself to operators: something is amiss of each kind, so that all of the page is
+// there.
+func figures(service string) operations.Answer {
+	at := halfPastTwo{}.Now()
+	since := at.Add(-3 * time.Hour)
+	a := operations.Answer{Service: service, At: at, Hours: []flow.Sample{
+		{At: at.UTC().Truncate(time.Hour), Figures: map[string]float64{operations.WithoutStep: 1}}}}
+	for _, k := range operations.Kinds() {
+		if k.Name == operations.Unseen || k.By != "" && k.By != service {
+			continue
+		}
+		a.Readings = append(a.Readings, operations.Reading{Name: k.Name, Value: 3, Since: &since,
+			Lines: []operations.Line{{ID: peersID, Journey: journeyID, Organisation: "RXX", Since: &since, By: &at,
+				What: "care.footbridge.discharge.recorded.v1", Why: "status-500", Count: 3, Amiss: true}}})
+	}
+	return a
+}
+
+func (s *site) services(t *testing.T, service string) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /figures", func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, figures(service))
+	})
 	mux.HandleFunc("GET /api/journeys", s.example(t, "journeys.json"))
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/doors", s.example(t, "doors.json"))
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/consent", func(w http.ResponseWriter, r *http.Request) {
