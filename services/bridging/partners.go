@@ -44,12 +44,8 @@ func (all partners) rings(organisation, home string, already bool, today calenda
 		(p.invented || slices.Contains(p.live, home)) && len(p.awayDays(today, today+longestSearch-1)) <= mostAway
 }
 
-// away are the days on which an organisation is away, or from which it may not ring any more, as days on which nobody
-// rings for it: until a last day.
-func (all partners) away(organisation string, today, until calendar.Day) map[calendar.Day]bool {
-	return all[organisation].awayDays(today, until)
-}
-
+// awayDays are the days on which a partner is away, and nobody rings for it, until a last day. One that is not known,
+// as any organisation of the NHS, has none.
 func (p partnerTerms) awayDays(today, until calendar.Day) map[calendar.Day]bool {
 	days := map[calendar.Day]bool{}
 	for _, s := range p.away {

@@ -100,7 +100,7 @@ func (k *JourneyState) busy() map[calendar.Day]bool {
 // notOn are the days on which nobody rings: somebody else is in touch, or whoever rings is away.
 func (k *JourneyState) notOn(team string, m moment) map[calendar.Day]bool {
 	days := k.busy()
-	maps.Copy(days, m.partners.away(team, m.today, m.today+furthest))
+	maps.Copy(days, m.partners[team].awayDays(m.today, m.today+furthest))
 	return days
 }
 
@@ -375,7 +375,7 @@ const lateDays = 7
 
 // late says that a call comes so much later than its rhythm because whoever rings is away.
 func (c Call) late(m moment) bool {
-	return c.On > c.Nominal+lateDays && len(m.partners.away(c.Team, c.Nominal, c.On)) > 0
+	return c.On > c.Nominal+lateDays && len(m.partners[c.Team].awayDays(c.Nominal, c.On)) > 0
 }
 
 // move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on

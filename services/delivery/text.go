@@ -41,7 +41,7 @@ const (
 	changedFor  = 48 * time.Hour   // that something has changed is not sent later than that
 	textAgain   = 5 * time.Minute  // after one that was not taken
 	textTimeout = 10 * time.Second // for a text, the number included
-	textsAtOnce = 1
+	textsAtOnce = 1                // one that is not taken holds no other back, nor another's journey locked
 	keepTexts   = 30 * 24 * time.Hour
 )
 

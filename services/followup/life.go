@@ -312,8 +312,8 @@ const remindHour = 10
 // that was said. Once sessions were tried as often as is agreed a navigator has it anyway.
 func (o *Offer) lateFrom(w Moment) time.Time {
 	inTime := o.State == stateBooked && o.Session.Day <= o.Window.Last
-	if inTime || o.LateSaid == o.Window.Last || o.State != stateBooked && o.State != stateAccepted &&
-		(o.State != stateNotKept || o.NotKept >= triesToBook) {
+	if !o.open() || o.Paused || inTime || o.LateSaid == o.Window.Last ||
+		o.State != stateBooked && o.State != stateAccepted && (o.State != stateNotKept || o.NotKept >= triesToBook) {
 		return time.Time{}
 	}
 	day := o.Window.Last - 1
@@ -326,7 +326,7 @@ func (o *Offer) lateFrom(w Moment) time.Time {
 // due is when time alone changes something next, and zero where nothing does.
 func (o *Offer) due(p Partner, live bool, w Moment) time.Time {
 	next, late := o.nextDue(p, live, w), o.lateFrom(w)
-	if !o.open() || o.Paused || late.IsZero() || !next.IsZero() && next.Before(late) {
+	if late.IsZero() || !next.IsZero() && next.Before(late) {
 		return next
 	}
 	return late
@@ -381,24 +381,27 @@ func cmpZero(t, or time.Time) time.Time {
 
 // fire does what time alone changes in an offer whose time has come. again says that the next partner is looked for.
 // After downtime of any length each is done once, as it stands now.
-func (o *Offer) fire(p Partner, newest int64, w Moment) (effects []Effect) {
-	nudge := func(about string) []Effect {
-		o.Nudged = about
-		return []Effect{{schemas.OfferNudged, schemas.OfferNudgedData{Offer: o.ID, Partner: o.Partner, About: about}}}
+func (o *Offer) fire(p Partner, newest int64, w Moment) []Effect {
+	late := o.lateFrom(w)
+	if late.IsZero() || w.Now.Before(late) {
+		return o.passed(newest, w)
 	}
-	if late := o.lateFrom(w); o.open() && !o.Paused && !late.IsZero() && !w.Now.Before(late) {
-		o.LateSaid = o.Window.Last
-		effects = []Effect{{schemas.OfferNotInTime, schemas.OfferNotInTimeData{Offer: o.ID,
-			LastDay: o.Window.Last.String()}}}
-		if next := o.nextDue(p, true, w); next.IsZero() || next.After(w.Now) {
-			return effects
-		}
+	o.LateSaid = o.Window.Last
+	said := []Effect{{schemas.OfferNotInTime, schemas.OfferNotInTimeData{Offer: o.ID, LastDay: o.Window.Last.String()}}}
+	if next := o.nextDue(p, true, w); next.IsZero() || next.After(w.Now) {
+		return said
 	}
-	return append(effects, o.passed(p, newest, w, nudge)...)
+	return append(said, o.passed(newest, w)...)
+}
+
+// nudge reminds the partner of something that it was asked for.
+func (o *Offer) nudge(about string) []Effect {
+	o.Nudged = about
+	return []Effect{{schemas.OfferNudged, schemas.OfferNudgedData{Offer: o.ID, Partner: o.Partner, About: about}}}
 }
 
 // passed is what time alone changes in what an offer waits for.
-func (o *Offer) passed(p Partner, newest int64, w Moment, nudge func(about string) []Effect) []Effect {
+func (o *Offer) passed(newest int64, w Moment) []Effect {
 	switch {
 	case !o.open() || o.Paused:
 		return nil
@@ -407,14 +410,14 @@ func (o *Offer) passed(p Partner, newest int64, w Moment, nudge func(about strin
 	case o.asked() && !w.Now.Before(o.AnswerBy):
 		return o.end(statePassedOn, "", w)
 	case o.asked() && o.Nudged == "":
-		return nudge(schemas.NudgeAnswer)
+		return o.nudge(schemas.NudgeAnswer)
 	case o.State == stateWaiting && !w.Now.Before(o.YesBy):
 		o.AnsweredUpTo = newest
 		return o.end(stateWithdrawn, becauseNotReached, w)
 	case (o.State == stateAccepted || o.State == stateNotKept) && o.Nudged == "" && !w.Now.Before(o.BookBy):
-		return nudge(schemas.NudgeBook)
+		return o.nudge(schemas.NudgeBook)
 	case (o.State == stateBooked || o.State == stateKept) && o.Nudged == "":
-		return nudge(schemas.NudgeOutcome)
+		return o.nudge(schemas.NudgeOutcome)
 	}
 	return nil
 }
@@ -439,12 +442,11 @@ func (o *Offer) askDeletion(shown bool) []Effect {
 	if o.open() || o.AcceptedAt.IsZero() || !o.DeletedAt.IsZero() || o.Nudged == schemas.NudgeDeletion {
 		return nil
 	}
-	o.Nudged = schemas.NudgeDeletion
+	asks := o.nudge(schemas.NudgeDeletion)
 	if o.State == stateCompleted || o.Because == becauseUndone && !shown {
 		return nil
 	}
-	return []Effect{{schemas.OfferNudged, schemas.OfferNudgedData{Offer: o.ID, Partner: o.Partner,
-		About: schemas.NudgeDeletion}}}
+	return asks
 }
 
 // What people say about an offer. Each returns what follows, or what stands against it, for a person to read.

@@ -56,11 +56,9 @@ const (
 func (c *Config) natsPartners() (keys map[string]string, err error) {
 	keys = map[string]string{}
 	if len(c.NATSPartners) > 0 && !c.development {
-		return nil,
-			errors.New("FOOTBRIDGE_NATS_PARTNERS is set: it is for development, where everybody is made up. A " +
-				"login of the broker that services use as well can have the broker's answers sent to others' subjects. " +
-				"Leave " +
-				"it out: partners have webhooks, the feed and the stream")
+		return nil, errors.New("FOOTBRIDGE_NATS_PARTNERS is set: it is for development, where everybody is made up. " +
+			"A login of the broker that services use as well can have the broker's answers sent to others' subjects. " +
+			"Leave it out: partners have webhooks, the feed and the stream")
 	}
 	for i, one := range c.NATSPartners {
 		id, key, _ := strings.Cut(one, "=")

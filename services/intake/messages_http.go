@@ -87,13 +87,14 @@ func (s *Service) takeApart(held *quarantinedMessage, who principal.Principal) m
 	if err != nil {
 		return taken
 	}
-	taken.Anatomy, taken.ReadAgain = profile.Dissect(raw), canReadAgain(held.LedgerLine)
+	taken.ReadAgain = canReadAgain(held.LedgerLine)
 	if message, err := hl7.Parse(raw); err == nil && held.Endpoint == record.EndpointMLLP {
 		profile = s.profiles.For(message.SendingApplication())
-		taken.Profile, taken.Anatomy, taken.Profiles = profile.Title(), profile.Dissect(raw), s.profiles.Names()
+		taken.Profile, taken.Profiles = profile.Title(), s.profiles.Names()
 		taken.Lines = append(taken.Lines,
 			profile.Lines(message, reading.ReadHL7(message, s.profiles, held.ReceivedAt))...)
 	}
+	taken.Anatomy = profile.Dissect(raw)
 	if who.Role == string(schemas.Operator) {
 		taken.Anatomy, taken.Lines = taken.Technical(), technicalLines(taken.Lines)
 	}

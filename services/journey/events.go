@@ -392,7 +392,7 @@ var heard = map[schemas.Type]hearing{
 		if d.OwnPage != "" {
 			k.OwnPage.apply(at, when)
 		}
-		k.addBarred(at, d.MustNotKnow)
+		k.Bar(at, d.MustNotKnow)
 		k.Ring(at, d.Hours)
 		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}
 	}),

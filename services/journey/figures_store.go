@@ -19,7 +19,6 @@ func Figures(pool *pgxpool.Pool) operations.More {
 		none := operations.Reading{Name: operations.WithoutStep}
 		late := operations.Reading{Name: operations.StepsLate}
 		found := operations.Reading{Name: operations.VoidFound}
-		var looked *time.Time
 		batch := &pgx.Batch{}
 		source, table, values := whose(scope, toDo)
 		batch.Queue(`with gone as materialized (select since, until from away)
@@ -43,38 +42,34 @@ func Figures(pool *pgxpool.Pool) operations.More {
 		})
 		batch.Queue(`select count(*), max(found_at) from finding where found_at > $1`,
 			now.Add(-24*time.Hour)).QueryRow(func(row pgx.Row) error { return row.Scan(&found.Value, &found.Since) })
-		batch.Queue(`select looked_at from sentinel_lease where id = 1`).QueryRow(func(row pgx.Row) error {
-			return row.Scan(&looked)
-		})
 		if err := pool.SendBatch(ctx, batch).Close(); err != nil {
 			return nil, fmt.Errorf("reading figures of journeys: %w", err)
 		}
-		watching, err := sentinelFigures(ctx, pool, now, looked)
-		return append([]operations.Reading{none, late, found}, watching...), err
+		w, err := readWatch(ctx, pool)
+		if err != nil {
+			return []operations.Reading{none, late, found}, err
+		}
+		return append([]operations.Reading{none, late, found}, w.figures(now)...), nil
 	}
 }
 
-// sentinelFigures say whether one watches, and when it last looked everywhere.
-func sentinelFigures(ctx context.Context, pool *pgxpool.Pool, now time.Time,
-	looked *time.Time) ([]operations.Reading, error) {
+// figures say whether a sentinel watches, and when it last looked everywhere.
+func (w watch) figures(now time.Time) []operations.Reading {
 	away := operations.Reading{Name: operations.SentinelAway}
-	until, err := SentinelUntil(ctx, pool, now)
-	if err != nil {
-		return nil, err
-	}
+	until := w.heldUntil(now)
 	if until.IsZero() { // none ever looked, or by a wrong clock
 		away.Value, away.Why = endOfLease.Seconds(), "None has looked yet."
 	} else if until.Before(now) {
 		away.Value, away.Since = now.Sub(until).Seconds(), &until
 	}
-	if err := CheckSentinel(ctx, pool, now); err != nil {
+	if err := w.amiss(now); err != nil {
 		away.Why = err.Error()
 	}
-	blind := operations.Reading{Name: operations.SentinelBlind, Since: looked}
-	if looked != nil {
-		blind.Value = max(0, now.Sub(*looked).Seconds())
+	blind := operations.Reading{Name: operations.SentinelBlind, Since: w.looked}
+	if w.looked != nil {
+		blind.Value = max(0, now.Sub(*w.looked).Seconds())
 	}
-	return []operations.Reading{away, blind}, nil
+	return []operations.Reading{away, blind}
 }
 
 // endOfLease stands for how long nobody has looked where nobody ever did.

@@ -308,7 +308,7 @@ func (s situation) toReach() []DesiredStep {
 func (s situation) toTellReferrers() []DesiredStep {
 	var wanted []DesiredStep
 	for _, referrer := range slices.Sorted(maps.Keys(s.Unread)) {
-		if slices.Contains(s.Barred, referrer) || slices.Contains(s.Barred, schemas.Everybody) ||
+		if s.Bars(referrer) ||
 			s.Closed != nil && s.Closed.Reason == schemas.ClosedInError || len(s.Unread[referrer].Mails) == 0 {
 			continue
 		}

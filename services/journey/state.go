@@ -79,9 +79,7 @@ type JourneyState struct {
 	AnsweredUpTo int64      `json:"answeredUpTo,omitempty"`
 	// Pairs are records that were said to be one person's (Yes), or two people's, by both of them.
 	Pairs map[string]Answer `json:"pairs,omitempty"`
-	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
-	Barred   []string `json:"barred,omitempty"`
-	BarredAt int64    `json:"barredAt,omitempty"`
+	schemas.MustNotKnow
 	// Unread is what did not come to the mailboxes of organisations that referred the person, by their codes.
 	Unread map[string]Unread `json:"unread,omitempty"`
 	// Tries are when somebody tried to reach the person and got no answer.
@@ -417,13 +415,6 @@ func (k *JourneyState) onHoldWith() *string {
 		return nil
 	}
 	return &k.Hold.With
-}
-
-// addBarred takes in the whole list of organisations that must not know, where an event speaks of it.
-func (k *JourneyState) addBarred(at int64, organisations []string) {
-	if organisations != nil && at > k.BarredAt {
-		k.Barred, k.BarredAt = organisations, at
-	}
 }
 
 // barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.

@@ -522,17 +522,29 @@ func noteLooked(ctx context.Context, pool *pgxpool.Pool, holder string, at time.
 	return nil
 }
 
+// watch is how the sentinel's lease stands: who holds it and until when, and when a sentinel last looked everywhere.
+type watch struct {
+	holder string
+	until  pgtype.Timestamptz
+	looked *time.Time
+}
+
+func readWatch(ctx context.Context, pool *pgxpool.Pool) (w watch, err error) {
+	if err := pool.QueryRow(ctx, `select holder, until, looked_at from sentinel_lease where id = 1`).Scan(&w.holder,
+		&w.until, &w.looked); err != nil {
+		return w, fmt.Errorf("reading the sentinel's lease: %w", err)
+	}
+	return w, nil
+}
+
 // LookedAt is when a sentinel last looked everywhere without trouble; zero where none has. One of a time to come is of
 // a clock that was wrong, and counts as none.
 func LookedAt(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time.Time, error) {
-	var at *time.Time
-	if err := pool.QueryRow(ctx, `select looked_at from sentinel_lease where id = 1`).Scan(&at); err != nil {
-		return time.Time{}, fmt.Errorf("reading when the sentinel looked: %w", err)
+	w, err := readWatch(ctx, pool)
+	if err != nil || w.looked == nil || w.looked.After(now.Add(time.Minute)) {
+		return time.Time{}, err
 	}
-	if at == nil || at.After(now.Add(time.Minute)) {
-		return time.Time{}, nil
-	}
-	return *at, nil
+	return *w.looked, nil
 }
 
 // lookedLate is after how long somebody is told that a sentinel runs and cannot look everywhere.
@@ -540,21 +552,22 @@ const lookedLate = time.Hour
 
 // CheckSentinel says when no sentinel has looked lately: nobody watches for the void.
 func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
-	var holder string
-	var until pgtype.Timestamptz
-	var looked *time.Time
-	if err := pool.QueryRow(ctx, `select holder, until, looked_at from sentinel_lease where id = 1`).Scan(&holder,
-		&until, &looked); err != nil {
-		return fmt.Errorf("reading the sentinel's lease: %w", err)
+	w, err := readWatch(ctx, pool)
+	if err != nil {
+		return err
 	}
-	if holder == "" || until.Time.Before(now) || until.Time.After(now.Add(leaseAtMost)) {
+	return w.amiss(now)
+}
+
+func (w watch) amiss(now time.Time) error {
+	if w.holder == "" || w.until.Time.Before(now) || w.until.Time.After(now.Add(leaseAtMost)) {
 		return errors.New("no sentinel runs, so that nobody watches for journeys that nobody holds: `footbridge " +
 			"serve` runs one beside journey " +
 			"when it has FOOTBRIDGE_SENTINEL_DATABASE_URL, and `footbridge sentinel` runs one alone")
 	}
-	if looked != nil && looked.Before(now.Add(-lookedLate)) {
+	if w.looked != nil && w.looked.Before(now.Add(-lookedLate)) {
 		return fmt.Errorf("the sentinel runs, and has not been able to look everywhere since %s: its log says why "+
-			"(docs/runbooks/sentinel.md)", looked.Local().Format("Mon 2 Jan 15:04"))
+			"(docs/runbooks/sentinel.md)", w.looked.Local().Format("Mon 2 Jan 15:04"))
 	}
 	return nil
 }
@@ -562,14 +575,15 @@ func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error
 // SentinelUntil is until when a sentinel holds the lease, or held it; zero where none ever has, or where a wrong clock
 // took it.
 func SentinelUntil(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time.Time, error) {
-	var until pgtype.Timestamptz
-	if err := pool.QueryRow(ctx, `select until from sentinel_lease where id = 1`).Scan(&until); err != nil {
-		return time.Time{}, fmt.Errorf("reading the sentinel's lease: %w", err)
+	w, err := readWatch(ctx, pool)
+	return w.heldUntil(now), err
+}
+
+func (w watch) heldUntil(now time.Time) time.Time {
+	if w.until.InfinityModifier != pgtype.Finite || w.until.Time.After(now.Add(leaseAtMost)) {
+		return time.Time{}
 	}
-	if until.InfinityModifier != pgtype.Finite || until.Time.After(now.Add(leaseAtMost)) {
-		return time.Time{}, nil
-	}
-	return until.Time, nil
+	return w.until.Time
 }
 
 // unheld returns which of ids are no journey at all, or, unless closed will do, none that is open or held, or was
