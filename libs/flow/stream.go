@@ -91,12 +91,12 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		return err
 	}
 	created := createdOf(info)
-	if created != f.created {
+	if f.created != "" && created != f.created { // at the first look that succeeds, what was said before is proved as ever
 		if err := f.forgetFormer(ctx, stream, info, marks); err != nil {
 			return err
 		}
-		f.created = created
 	}
+	f.created = created
 	rebuilt, err := f.keepsRebuilt(ctx, stream, info, known.rebuilt, thorough)
 	if err != nil {
 		return err

@@ -34,39 +34,99 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	}
 }
 
-func loseTheTail(t *testing.T, journeyOf func(when string, i int) string) {
-	t.Helper()
+// TestWhatAProcessSaidBeforeItFirstLookedIsMendedToo: a process that could not look at the stream since it began, and
+// does for the first time after the broker lost its last seconds.
+func TestWhatAProcessSaidBeforeItFirstLookedIsMendedToo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.server.Stop()
-	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	port := testkit.FreePort(t)
-	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: port})
+	server := newRolledBack(t, w)
+	early, answerer := w.start("asker", nil, nil), w.startAnswerer()
+	early.ask(t, "early", "hello")
+	effectsAre(t, answerer, 1)
+	var table, login string
+	err := early.pool.QueryRow(t.Context(), `select quote_ident(current_schema()) || '.outbox_stream',
+		quote_ident(current_user)`).Scan(&table, &login)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server = server
+	early.stop()
+	server.keepACopy()
+	looks := func(rights string) { // without its table the service cannot look
+		if _, err := w.adminConn().Exec(t.Context(), fmt.Sprintf(rights, table, login)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looks("revoke select on %s from %s")
+	asker := w.start("asker", nil, nil)
+	for i := range 20 {
+		asker.ask(t, fmt.Sprint("late", i), "hello")
+	}
+	js := w.admin()
+	testkit.Eventually(t, "the stream holds what was said", func() bool { return messages(t, js) >= 42 })
+	answerer.stop() // what it has read proves nothing for the one that said it
+	server.rollBack()
+	looks("grant select on %s to %s")
+	js = w.admin()
+	testkit.Eventually(t, "the stream holds everything again", func() bool { return messages(t, js) >= 22 })
+}
+
+// rolledBack is a broker that can be put back to what it had stored earlier, as by a machine that lost power.
+type rolledBack struct {
+	w           *world
+	dir, copied string
+	port        int
+}
+
+func newRolledBack(t *testing.T, w *world) *rolledBack {
+	t.Helper()
+	w.server.Stop()
+	r := &rolledBack{w: w, dir: t.TempDir(), copied: filepath.Join(t.TempDir(), "copy"), port: testkit.FreePort(t)}
+	r.start(r.dir)
+	t.Cleanup(func() { w.server.Stop() })
+	return r
+}
+
+func (r *rolledBack) start(dir string) {
+	r.w.t.Helper()
+	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: r.port})
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+	r.w.server = server
+}
+
+// keepACopy keeps what is stored now.
+func (r *rolledBack) keepACopy() {
+	r.w.t.Helper()
+	r.w.server.Stop()
+	if err := os.CopyFS(r.copied, os.DirFS(r.dir)); err != nil {
+		r.w.t.Fatal(err)
+	}
+	r.start(r.dir)
+}
+
+// rollBack has the broker know only what it had stored when the copy was made.
+func (r *rolledBack) rollBack() {
+	r.w.t.Helper()
+	r.w.server.Stop()
+	r.start(r.copied)
+}
+
+func loseTheTail(t *testing.T, journeyOf func(when string, i int) string) {
+	t.Helper()
+	w := newWorld(t)
+	server := newRolledBack(t, w)
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	for i := range 20 {
 		asker.ask(t, journeyOf("early", i), "hello")
 	}
 	effectsAre(t, answerer, 20)
-	server.Stop()
-	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	if server, err = bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: port}); err != nil {
-		t.Fatal(err)
-	}
+	server.keepACopy()
 	for i := range 20 {
 		asker.ask(t, journeyOf("late", i), "hello")
 	}
 	effectsAre(t, answerer, 40)
-	server.Stop()
-	if server, err = bus.StartServer(bus.ServerConfig{StoreDir: copied, Port: port}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	w.server = server
+	server.rollBack()
 	for i := range 20 { // these take the sequences of those that were lost
 		asker.ask(t, journeyOf("last", i), "hello")
 	}

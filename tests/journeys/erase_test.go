@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"footbridge/libs/principal"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 	"footbridge/services/intake"
 	"footbridge/tests/system"
@@ -164,6 +165,10 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 	if out, code := e.erase("", reason...); code != 2 || !strings.Contains(out, "FOOTBRIDGE_TOKEN") {
 		t.Errorf("by nobody in particular it ended with %d:\n%s", code, out)
 	}
+	testkit.Eventually(t, "spans of the journey are kept", func() bool { // else nothing below would show them
+		_, code := system.Run(t, e.StateDir, e.Settings(), "trace", e.journey)
+		return code == 0
+	})
 	asked := e.request()
 	if out, code := e.erase(system.Erasers[0], "--confirm", asked); code != 1 ||
 		!strings.Contains(out, "Another person confirms it") {
