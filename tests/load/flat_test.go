@@ -305,7 +305,7 @@ func (s *stocked) fill(journeys int) {
 		`alter table made add column due_at timestamptz`,
 		`update made set due_at = case due when 'just' then now() - interval '1 minute'
 			when 'past' then now() - interval '5 hours' when 'found' then now() - interval '9 days'
-			else now() + interval '1 minute' * (60 + i * 7919 % 40000) end`,
+			else now() + interval '1 minute' * (60 + i::bigint * 7919 % 40000) end`,
 		`insert into journey.journey (id, organisation, person, state, holding_step, holding_due, version, known,
 			correlation, began_at, arrived_at, closed_at, closed_for)
 			select journey, organisation, person, case when closed then 'closed' else 'open' end, case
