@@ -15,12 +15,17 @@ type Answered struct {
 	When time.Time `json:"when,omitzero"`
 	// Lapsed: what had been said counts no more, and nothing has been said instead.
 	Lapsed bool `json:"lapsed,omitempty"`
+	// AsBefore: nobody has answered anew. It counts, and answers nothing that was asked since it was said.
+	AsBefore bool `json:"asBefore,omitempty"`
 }
 
 // AnswerOf is what an event about consent says, by its type and sequence.
-func AnswerOf(t Type, at int64) Answered {
-	return Answered{At: at, Yes: t == ConsentGiven, Lapsed: t == ConsentLapsed}
+func AnswerOf(t Type, d ConsentData, at int64) Answered {
+	return Answered{At: at, Yes: t == ConsentGiven, Lapsed: t == ConsentLapsed, AsBefore: d.AsBefore}
 }
+
+// anew says that somebody has answered, now.
+func (s Answered) anew() bool { return s.At > 0 && !s.Lapsed && !s.AsBefore }
 
 // Apply takes an answer over, unless it is older than the one that is known, and says whether it did.
 func (s *Answered) Apply(other Answered) bool {
@@ -36,10 +41,15 @@ func (s *Answered) Apply(other Answered) bool {
 type Answers struct {
 	Any   Answered            `json:"any,omitzero"`
 	Named map[string]Answered `json:"named,omitempty"` // by organisation
+	// Spoken is the newest that was answered anew, to whomever.
+	Spoken Answered `json:"spoken,omitzero"`
 }
 
 // Apply takes in what was said to an organisation, or to any where it is empty, and says whether it changed anything.
 func (a *Answers) Apply(organisation string, said Answered) bool {
+	if said.anew() {
+		a.Spoken.Apply(said)
+	}
 	if organisation == "" {
 		return a.Any.Apply(said)
 	}
@@ -61,6 +71,9 @@ func (a Answers) Since(sequence int64) Answers {
 		if said.At > sequence && !said.Lapsed {
 			since.Apply(organisation, said)
 		}
+	}
+	if a.Spoken.At > sequence {
+		since.Spoken = a.Spoken
 	}
 	return since
 }
@@ -121,6 +134,18 @@ func (a Answers) Newest() Answered {
 	var newest Answered
 	for _, said := range a.all() {
 		newest.Apply(said)
+	}
+	return newest
+}
+
+// Anew is the newest that somebody answered, to whomever: by it alone it is known that they were reached. What counts
+// again since two records were taken apart is none.
+func (a Answers) Anew() Answered {
+	newest := a.Spoken
+	for _, said := range a.all() { // of what was kept before it was kept apart
+		if said.anew() {
+			newest.Apply(said)
+		}
 	}
 	return newest
 }

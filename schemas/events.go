@@ -322,6 +322,8 @@ type ConsentData struct {
 	Purposes []string `json:"purposes" is:"purpose" items:"1,20"`
 	// Opaque id of the partner it was said to; absent where it was said to any.
 	Organisation string `json:"organisation,omitempty" is:"partner"`
+	// Nobody has answered anew: what was answered before counts otherwise, since records were joined or parted.
+	AsBefore bool `json:"asBefore,omitempty"`
 }
 
 // ConsentExpiringData says that a yes comes to its end and the person is to be asked.

@@ -91,7 +91,8 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		return err
 	}
 	created := createdOf(info)
-	if f.created != "" && created != f.created { // at the first look that succeeds, what was said before is proved as ever
+	// At the first look that succeeds, what was said before is proved as ever.
+	if f.created != "" && created != f.created {
 		if err := f.forgetFormer(ctx, stream, info, marks); err != nil {
 			return err
 		}

@@ -329,6 +329,11 @@ func TestWhatPausedACallIsLiftedByThePersonsAnswer(t *testing.T) {
 	yes := func(d *desk, journey string, at time.Time) {
 		d.hears(journey, at, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	}
+	parted := func(d *desk, journey string, at time.Time) { // two records are joined, and taken apart again
+		d.hears(journey, at, schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"},
+			AsBefore: true})
+		d.hears(journey, at, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}, AsBefore: true})
+	}
 	reached := func(d *desk, journey string, at time.Time) {
 		d.hears(journey, at, schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: true,
 			Questions: []string{}})
@@ -340,7 +345,9 @@ func TestWhatPausedACallIsLiftedByThePersonsAnswer(t *testing.T) {
 	}{
 		"another said stop, a yes":   {`{"outcome":"asked-to-stop","by":"somebody-else"}`, yes, true},
 		"another said stop, contact": {`{"outcome":"asked-to-stop","by":"somebody-else"}`, reached, false},
+		"another said stop, parted":  {`{"outcome":"asked-to-stop","by":"somebody-else"}`, parted, false},
 		"they said stop, a yes":      {`{"outcome":"asked-to-stop","by":"person"}`, yes, true},
+		"they said stop, parted":     {`{"outcome":"asked-to-stop","by":"person"}`, parted, false},
 		"they said stop, contact":    {`{"outcome":"asked-to-stop","by":"person"}`, reached, false},
 		"a wrong number, contact":    {`{"outcome":"wrong-number"}`, reached, true},
 		"a wrong number, a yes":      {`{"outcome":"wrong-number"}`, yes, false},

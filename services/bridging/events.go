@@ -96,7 +96,7 @@ var subscriptions = flow.Table(
 )
 
 func consent(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
-	said := schemas.AnswerOf(schemas.Type(e.Type), at)
+	said := schemas.AnswerOf(schemas.Type(e.Type), d, at)
 	said.When = e.Time
 	k.addConsent(d, said)
 }

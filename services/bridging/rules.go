@@ -117,7 +117,7 @@ func (k *JourneyState) addConsent(d schemas.ConsentData, said schemas.Answered) 
 	if !slices.Contains(d.Purposes, schemas.PurposeBridging) {
 		return
 	}
-	if !said.Lapsed {
+	if !said.Lapsed && !said.AsBefore {
 		latest(&k.AnsweredAt, said.When)
 	}
 	said.When = time.Time{} // one time is kept, of the last

@@ -426,11 +426,13 @@ func story(t *rapid.T) []flow.Event {
 			if rapid.Bool().Draw(t, "merged") {
 				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1",
 					Flags: []string{schemas.FlagMerged}})
-				s.say("intake", schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"}})
+				s.say("intake", schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"},
+					AsBefore: true})
 			} else {
 				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1",
 					Flags: []string{}})
-				s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+				s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"},
+					AsBefore: true})
 			}
 		case 13: // a death is reported, and taken back: who comes back is asked again
 			s.say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})

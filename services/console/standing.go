@@ -111,7 +111,9 @@ func spokeWords(timeline []event, now time.Time, zone *time.Location) string {
 		if first.IsZero() || e.At.Before(first) {
 			first = e.At
 		}
-		if slices.Contains(spoken, schemas.Type(e.Type)) && e.At.After(last) {
+		var d detail
+		_ = json.Unmarshal(e.Details, &d) // without any, nothing is said
+		if slices.Contains(spoken, schemas.Type(e.Type)) && !d.AsBefore && e.At.After(last) {
 			last = e.At
 		}
 	}

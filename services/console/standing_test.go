@@ -164,6 +164,21 @@ func TestANoOfTheirOwnPageIsNotSpeakingWithSomebody(t *testing.T) {
 	}
 }
 
+// TestNobodySpokeWithThemByTakingTwoRecordsApart: a yes that counts again by that nobody said.
+func TestNobodySpokeWithThemByTakingTwoRecordsApart(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.ZoneOr(nil)
+	ok(t, err)
+	now := time.Date(2026, time.March, 6, 12, 0, 0, 0, time.UTC)
+	yes := event{Type: string(schemas.ConsentGiven), At: now.AddDate(0, 0, -3),
+		Details: json.RawMessage(`{"purposes":["follow-up"]}`)}
+	again := event{Type: string(schemas.ConsentGiven), At: now,
+		Details: json.RawMessage(`{"purposes":["follow-up"],"asBefore":true}`)}
+	if got := spokeWords([]event{yes, again}, now, zone); got != "Somebody last spoke with them 3 days ago." {
+		t.Error(got)
+	}
+}
+
 // TestNoSessionIsPromisedThatWasWithdrawnOrHasBeenHeld: the days of an offer are shown as long as they are promised.
 func TestNoSessionIsPromisedThatWasWithdrawnOrHasBeenHeld(t *testing.T) {
 	t.Parallel()

@@ -219,6 +219,7 @@ type detail struct {
 	Talk      int      `json:"to-be-talked-about"`
 	NotOpen   int      `json:"not-open"`
 	Kind      string   `json:"kind"`
+	AsBefore  bool     `json:"asBefore"` // nobody said so: two records were joined or taken apart
 }
 
 // detailsOf says in a few words what an event's coded details mean; "" where they add nothing.

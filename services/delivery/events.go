@@ -117,10 +117,10 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 	type told = schemas.PartnerOfferData
 	consent := func(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
 		if slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
-			k.Consent.Apply(d.Organisation, schemas.AnswerOf(schemas.Type(e.Type), at))
+			k.Consent.Apply(d.Organisation, schemas.AnswerOf(schemas.Type(e.Type), d, at))
 		}
 		if slices.Contains(d.Purposes, schemas.PurposeTellReferrer) {
-			k.TellReferrer.Apply(d.Organisation, schemas.AnswerOf(schemas.Type(e.Type), at))
+			k.TellReferrer.Apply(d.Organisation, schemas.AnswerOf(schemas.Type(e.Type), d, at))
 		}
 	}
 	return flow.Table(

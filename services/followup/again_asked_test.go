@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
 
@@ -34,6 +35,45 @@ func TestWhoCouldNotBeContactedIsTheNavigators(t *testing.T) {
 	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
 	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"worker-away"}`, 200)
 	s.is(journey, stateRaised, partnerB)
+}
+
+// TestWhoWasNotReachedIsNotAskedForAgainByRecordsThatAreJoinedAndParted: what counts otherwise while two records are
+// one, and again once they are two, nobody has answered: whoever could not be reached was not reached by it. The place
+// was given free in vain, or the partner handed it back.
+func TestWhoWasNotReachedIsNotAskedForAgainByRecordsThatAreJoinedAndParted(t *testing.T) {
+	t.Parallel()
+	for name, unreached := range map[string]func(s *site, partner, offer string){
+		"not reached": func(s *site, _, _ string) { s.at(now.Add(73 * time.Hour)) },
+		"handed back": func(s *site, partner, offer string) {
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"could-not-contact"}`, 200)
+			s.due()
+		},
+	} {
+		for _, held := range []schemas.Type{schemas.ConsentLapsed, schemas.ConsentDeclined} {
+			s := newSite(t, true)
+			journey := s.begins(yes("", schemas.ConsentGiven))
+			offer, partner := s.brought(journey)
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+			unreached(s, partner, offer)
+			s.is(journey, "", "")
+			s.hears(journey, asBefore(held))
+			s.hears(journey, asBefore(schemas.ConsentGiven))
+			s.due()
+			if state, _ := s.stands(journey); state != "" {
+				t.Errorf("%s, then %s: an offer is %s, and nobody reached the person", name, held, state)
+			}
+			s.hears(journey, yes("", schemas.ConsentGiven)) // a navigator found them
+			if state, _ := s.stands(journey); state != stateRaised {
+				t.Errorf("%s, then %s: they were found, and an offer is %q", name, held, state)
+			}
+		}
+	}
+}
+
+// asBefore is an answer that counts otherwise since two records were joined or parted.
+func asBefore(typ schemas.Type) flow.Event {
+	return event("", 0, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+		AsBefore: typ != schemas.ConsentLapsed})
 }
 
 // TestAPartnerThatIsFullEveryWeekIsAskedTwice: then a navigator decides, and the person is told; nobody is offered the

@@ -87,7 +87,7 @@ func (h *command) moved(effects []Effect, against string) (string, error) {
 	return "", nil
 }
 
-func (h *command) newest() int64 { return h.record.State.answers().Newest().At }
+func (h *command) newest() int64 { return h.record.State.answers().Anew().At }
 
 type nothing struct{}
 

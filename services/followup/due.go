@@ -166,7 +166,7 @@ func (w *writes) fall(r *record) {
 	case o.due(w.partner(o.Partner), w.live(o.Organisation), w.Moment).After(w.Now):
 		w.follow(r, o, nil) // it was looked at for another reason: nobody is reminded before the time
 	default:
-		effects := o.fire(w.partner(o.Partner), r.State.answers().Newest().At, w.Moment)
+		effects := o.fire(w.partner(o.Partner), r.State.answers().Anew().At, w.Moment)
 		w.follow(r, o, effects)
 	}
 }

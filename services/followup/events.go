@@ -80,7 +80,7 @@ func (w *writes) partner(id string) Partner {
 // subscribe is the table of what each type of event changes of what is known.
 func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 	consent := func(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
-		k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at))
+		k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), d, at))
 	}
 	return flow.Table(
 		flow.OnEvent(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64,

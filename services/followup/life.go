@@ -36,7 +36,7 @@ type Offer struct {
 	// Spread: of partners of equal standing it was prepared for this one, which had taken fewest this week.
 	Spread  bool
 	LateYes bool // said yes after it had been passed over, beside another's acceptance
-	// AnsweredUpTo is the newest of the person's answers that was known when their place was released without one.
+	// AnsweredUpTo is the newest that the person had answered when it ended since they were not reached.
 	AnsweredUpTo int64
 	DeletedAt    time.Time // when the partner said what it did with what it knew; KeptBecause is why it kept something
 	KeptBecause  string
@@ -124,6 +124,12 @@ type Effect struct {
 }
 
 func (o *Offer) open() bool { return o != nil && o.EndedAt.IsZero() }
+
+// notReached says that it ended since the person could not be reached.
+func (o *Offer) notReached() bool {
+	return o.State == stateWithdrawn && o.Because == becauseNotReached ||
+		o.State == stateHandedBack && o.Because == wentNoContact
+}
 
 // told says whether its partner may know of the offer.
 func (o *Offer) told() bool { return o.open() && o.State != stateRaised }

@@ -49,7 +49,7 @@ func story(t *rapid.T) []flow.Event {
 				Flags: map[bool][]string{true: {schemas.FlagMerged}, false: {}}[merged]})
 			say("intake", map[bool]schemas.Type{true: rapid.SampledFrom([]schemas.Type{schemas.ConsentLapsed,
 				schemas.ConsentDeclined}).Draw(t, "held"), false: schemas.ConsentGiven}[merged],
-				schemas.ConsentData{Purposes: []string{"follow-up"}})
+				schemas.ConsentData{Purposes: []string{"follow-up"}, AsBefore: true})
 			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{
 				MustNotKnow: map[bool][]string{true: {partnersAB()[0].ID}, false: {}}[merged]})
 		case 12: // a death is reported, and taken back: whoever comes back is asked again

@@ -273,7 +273,7 @@ func desiredOffer(k *JourneyState, past []Offer, partners []Partner, m Moment) D
 	}):
 		return Desired{Status: Completed}
 	case slices.ContainsFunc(past, func(o Offer) bool {
-		return o.AnsweredUpTo > 0 && o.AnsweredUpTo >= answers.Newest().At
+		return o.notReached() && o.AnsweredUpTo >= answers.Anew().At
 	}):
 		return Desired{Status: Paused, Because: becauseNotReached} // a navigator finds out how they may be reached
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:

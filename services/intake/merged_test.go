@@ -216,3 +216,43 @@ func TestANoOfARecordThatNobodyConfirmedHoldsAYesAndEndsNothing(t *testing.T) {
 		})
 	}
 }
+
+// An answer that counts otherwise since two records were joined, or parted, is told as none that anybody gave: whoever
+// waits for the person's word waits on. What somebody then answers is.
+func TestNobodyAnswersByAMergeOrItsUndoing(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	one, a := p.discharge(t, "V1", "L1", "1990-04-01")
+	two, b := p.discharge(t, "V2", "L2", "1990-04-01")
+	answer := func(journey, state string) {
+		t.Helper()
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+			`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
+	}
+	answer(two, "given")
+	answer(one, "declined")
+	merge := func(path string) {
+		t.Helper()
+		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+path, `{"other":"`+a+`","reason":"compared","confirm":true}`)
+	}
+	merge("/merge")
+	merge("/unmerge")
+	answer(two, "withdrawn")
+	var told []string
+	for _, e := range p.eventsOf(t, two, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn,
+		schemas.ConsentLapsed) {
+		var d schemas.ConsentData
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			t.Fatal(err)
+		}
+		what := strings.TrimSuffix(strings.TrimPrefix(e.Type, schemas.TypePrefix+"consent."), ".v1")
+		if d.AsBefore {
+			what += " as before"
+		}
+		told = append(told, what)
+	}
+	want := []string{"given", "declined as before", "given as before", "withdrawn"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}

@@ -41,6 +41,7 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	}
 	job.unit.Stood, job.unit.BarredWere, job.unit.HoursWere = before.unit.Stood, before.unit.BarredWere,
 		before.unit.HoursWere
+	job.unit.Heard = before.unit.Heard
 	for id, person := range before.unit.Owners {
 		if owner := job.unit.Owners[id]; owner != nil && owner.ID != person.ID {
 			owner.NoteBirths(person)

@@ -214,7 +214,7 @@ func (k *JourneyState) daysTried(zone *time.Location) int {
 	days := map[calendar.Day]bool{}
 	for _, at := range k.Tries {
 		if at.After(k.Reopened.When) && !slices.ContainsFunc(slices.Collect(maps.Values(k.Consents)),
-			func(a schemas.Answers) bool { return a.Newest().When.After(at) }) {
+			func(a schemas.Answers) bool { return a.Anew().When.After(at) }) {
 			days[calendar.DayOf(at, zone)] = true
 		}
 	}
@@ -302,6 +302,13 @@ func (k *JourneyState) goOn(at int64, when time.Time) {
 func (k *JourneyState) answer(purpose string) Answer {
 	whole := k.Consents[purpose].Since(k.AnsweredUpTo).Whole()
 	return Answer{Subscribed{whole.At, whole.When}, whole.Yes}
+}
+
+// anew is when the person last answered about a purpose in this episode. What counts again since two records were taken
+// apart answers nothing that they are asked.
+func (k *JourneyState) anew(purpose string) Subscribed {
+	said := k.Consents[purpose].Since(k.AnsweredUpTo).Anew()
+	return Subscribed{said.At, said.When}
 }
 
 // due is when the review of a hold is due: five in the afternoon of its day.

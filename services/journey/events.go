@@ -678,7 +678,10 @@ var heard = map[schemas.Type]hearing{
 }
 
 func consent(k *JourneyState, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
-	k.addConsent(d, schemas.Answered{At: at, When: when, Yes: given})
+	k.addConsent(d, schemas.Answered{At: at, When: when, Yes: given, AsBefore: d.AsBefore})
+	if d.AsBefore {
+		return shown{"purposes": d.Purposes, "asBefore": true}
+	}
 	return shown{"purposes": d.Purposes}
 }
 

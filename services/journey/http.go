@@ -282,6 +282,21 @@ func sentence(key string, details json.RawMessage) string {
 		return deletionSentence(details)
 	case string(schemas.OfferNudged):
 		return nudgeSentence(details)
+	case string(schemas.ConsentGiven), string(schemas.ConsentDeclined), string(schemas.ConsentWithdrawn):
+		return answerSentence(key, details)
+	}
+	return schemas.Sentence(key)
+}
+
+// answerSentence says what the person answered, and nothing that they did not: an answer may count otherwise since two
+// records were joined or taken apart.
+func answerSentence(key string, details json.RawMessage) string {
+	var said struct {
+		AsBefore bool `json:"asBefore"`
+	}
+	if json.Unmarshal(details, &said) == nil && said.AsBefore {
+		return "We had mixed two records up, or taken one for two, so that what counts as your answer has changed. " +
+			"You can change it at any time."
 	}
 	return schemas.Sentence(key)
 }

@@ -126,11 +126,14 @@ type situation struct {
 	offerID  string
 	offer    Offer
 	offered  bool
+	// when they last answered about each
+	followUpSaid, callsSaid Subscribed
 }
 
 func situationOf(k *JourneyState, owners Owners, zone *time.Location) situation {
 	s := situation{JourneyState: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp),
-		calls: k.answer(schemas.PurposeBridging)}
+		calls: k.answer(schemas.PurposeBridging), followUpSaid: k.anew(schemas.PurposeFollowUp),
+		callsSaid: k.anew(schemas.PurposeBridging)}
 	s.visitID, s.visit, s.active = k.current()
 	s.quiet = !s.active || k.Contact.is(false) || k.Hold != nil
 	s.guarded = schemas.ClinicianFirst(s.visit.Flags)
@@ -278,7 +281,8 @@ var rules = []rule{
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
 
 	{stepReturned, func(s situation) bool {
-		return s.flagged(schemas.FlagReturned) && s.mayAsk() && s.followUp.At > 0 && s.followUp.At < s.visit.Recorded.At
+		return s.flagged(schemas.FlagReturned) && s.mayAsk() && s.followUp.At > 0 &&
+			s.followUpSaid.At < s.visit.Recorded.At
 	}, team(teamLiaison),
 		func(s situation) time.Time { return s.askBy(0, s.zone) }, perVisit},
 
@@ -326,7 +330,8 @@ var rules = []rule{
 		func(s situation) string { return fmt.Sprintf("%s/%d%s", s.Plan.ID, s.Plan.At, s.again()) }},
 
 	{stepRenewConsent, func(s situation) bool {
-		return s.mayAsk() && s.Expiring.At > s.lapsedAt() && s.followUp.At < s.Expiring.At && s.calls.At < s.Expiring.At
+		return s.mayAsk() && s.Expiring.At > s.lapsedAt() && s.followUpSaid.At < s.Expiring.At &&
+			s.callsSaid.At < s.Expiring.At
 	},
 		team(teamLiaison),
 		func(s situation) time.Time { return s.nextAsk(s.Expiring.When) },
@@ -369,12 +374,12 @@ var rules = []rule{
 
 	{stepLookAtCalls, func(s situation) bool {
 		return s.mayAsk() && s.Review.At > 0 && s.Review.Plan == s.Plan.ID && s.Plan.State != planEnded &&
-			!s.calls.When.After(s.Review.When)
+			!s.callsSaid.When.After(s.Review.When)
 	}, navigator,
 		func(s situation) time.Time { return s.nextAsk(s.Review.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprint(s.Review.At) }},
 
-	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) },
+	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.callsSaid.When.After(s.StopAt) },
 		navigator,
 		func(s situation) time.Time { return s.nextAsk(s.Stop.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprint(s.Stop.At) }},
@@ -566,8 +571,8 @@ func (s situation) callers() []DesiredStep {
 	}
 	first := map[string]Outcome{}
 	for _, o := range s.Outcomes {
-		if o.Navigator == "" || o.At < reached || s.Reached.When.After(o.When) || s.calls.When.After(o.When) &&
-			o.Navigator == stepUnanswered {
+		if o.Navigator == "" || o.At < reached || s.Reached.When.After(o.When) ||
+			s.callsSaid.When.After(o.When) && o.Navigator == stepUnanswered {
 			continue
 		}
 		if was, there := first[o.Navigator]; !there || o.At < was.At {

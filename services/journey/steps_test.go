@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -829,5 +830,59 @@ func TestWhoWasNotReachedWhileTheirPlaceWasKeptIsAskedAgain(t *testing.T) {
 	tell(t, r, s.events[from:])
 	if slices.ContainsFunc(openOnes(r.Steps), func(s Step) bool { return s.Kind == stepArrange }) {
 		t.Error("their no leaves it open")
+	}
+}
+
+// TestAStepThatAsksThePersonIsNotAnsweredByRecordsThatAreJoinedAndParted: what counts again by that nobody has said,
+// and whoever was to be asked is asked still.
+func TestAStepThatAsksThePersonIsNotAnsweredByRecordsThatAreJoinedAndParted(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{stepReturned, stepRenewConsent, stepUnanswered, stepLookAtCalls, stepAskToStop} {
+		s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+		everyKind[kind].opens(s)
+		tell(t, r, s.events)
+		theStep(t, r, kind)
+		from := len(s.events)
+		for _, purpose := range []string{schemas.PurposeFollowUp, schemas.PurposeBridging} {
+			s.say(schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{purpose}, AsBefore: true})
+			s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{purpose}, AsBefore: true})
+		}
+		tell(t, r, s.events[from:])
+		theStep(t, r, kind)
+	}
+}
+
+// TestOneWhoWasTriedInVainWasTriedThoughTwoRecordsWereParted: the tries count since the person last answered.
+func TestOneWhoWasTriedInVainWasTriedThoughTwoRecordsWereParted(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.discharge()
+	s.consent(true, schemas.PurposeFollowUp)
+	tell(t, r, s.events)
+	r.JourneyState.Tries = []time.Time{s.at.Add(time.Hour)}
+	s.at = s.at.Add(48 * time.Hour)
+	s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, AsBefore: true})
+	tell(t, r, s.events[2:])
+	if n := r.JourneyState.daysTried(london(t)); n != 1 {
+		t.Errorf("they were tried on %d days, not on 1", n)
+	}
+}
+
+// TestThePersonReadsNoAnswerThatTheyDidNotGive.
+func TestThePersonReadsNoAnswerThatTheyDidNotGive(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined} {
+		s := newTeller()
+		e := s.say(kind, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, AsBefore: true})
+		details, err := apply(&JourneyState{}, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sentence(string(kind), details); strings.Contains(got, "You said") || got == "" {
+			t.Errorf("%s reads %q", kind, got)
+		}
+		if got := sentence(string(kind), json.RawMessage(`{}`)); !strings.Contains(got, "You said") {
+			t.Errorf("their own answer reads %q", got)
+		}
 	}
 }

@@ -192,8 +192,9 @@ func (p People) AnswerStates(own, today string) AnswerStates {
 }
 
 // changes are what others hear of a journey's answers that differ from before: a no that has come to count, a
-// yes that has, and one that counts no more although nobody said no.
-func (p People) changes(own string, was, is AnswerStates) (all []JourneyEvent) {
+// yes that has, and one that counts no more although nobody said no. anew says whether somebody has answered a question
+// just now; else it is by two records that were joined or parted that it counts.
+func (p People) changes(was, is AnswerStates, anew func(Question) bool) (all []JourneyEvent) {
 	keys := map[Question]bool{}
 	for _, one := range []AnswerStates{was, is} {
 		for key := range one {
@@ -217,17 +218,17 @@ func (p People) changes(own string, was, is AnswerStates) (all []JourneyEvent) {
 		default:
 			continue
 		}
-		all = p.add(all, kind, key)
+		all = addSaid(all, kind, key, kind != schemas.ConsentLapsed && !anew(key))
 	}
 	return all
 }
 
-// add puts a purpose to the event that says the same of others, or makes one.
-func (p People) add(all []JourneyEvent, kind schemas.Type, key Question) []JourneyEvent {
-	data := schemas.ConsentData{Purposes: []string{key.Purpose}, Organisation: key.Towards}
+// addSaid puts a purpose to the event that says the same of others, or makes one.
+func addSaid(all []JourneyEvent, kind schemas.Type, key Question, asBefore bool) []JourneyEvent {
+	data := schemas.ConsentData{Purposes: []string{key.Purpose}, Organisation: key.Towards, AsBefore: asBefore}
 	for _, one := range all {
 		d, ok := one.Data.(*schemas.ConsentData)
-		if ok && one.Kind == kind && d.Organisation == data.Organisation {
+		if ok && one.Kind == kind && d.Organisation == data.Organisation && d.AsBefore == asBefore {
 			d.Purposes = append(d.Purposes, key.Purpose)
 			return all
 		}
@@ -251,13 +252,16 @@ func (w *UnitOfWork) Remember(today string) {
 	if w.Stood != nil {
 		return
 	}
-	w.Stood, w.BarredWere = map[string]AnswerStates{}, map[string][]string{}
+	w.Stood, w.BarredWere, w.Heard = map[string]AnswerStates{}, map[string][]string{}, map[string]bool{}
 	w.HoursWere = map[string]schemas.ContactHours{}
 	for _, j := range w.Journeys {
 		if is := w.barredOn(j); len(is) > 0 {
 			w.BarredWere[j.ID] = is
 		}
 		w.HoursWere[j.ID] = w.hoursOn(j)
+	}
+	for _, a := range w.Answers {
+		w.Heard[a.key()] = true
 	}
 	if len(w.Answers) == 0 {
 		return
@@ -285,7 +289,7 @@ func (w *UnitOfWork) emitAnswers(person *Person, today string, message string) (
 		if !known {
 			was = w.before(people, j, today)
 		}
-		for _, one := range people.changes(j.Person, was, is) {
+		for _, one := range people.changes(was, is, func(q Question) bool { return w.answeredNow(people, q) }) {
 			say = append(say, Emission{Type: one.Kind, Journey: j.ID, Data: *one.Data.(*schemas.ConsentData)})
 		}
 		if w.outrun(people, j, message, today) {
@@ -297,6 +301,16 @@ func (w *UnitOfWork) emitAnswers(person *Person, today string, message string) (
 		w.Stood[j.ID] = is
 	}
 	return say
+}
+
+// key tells an answer from all others: one message may hold several.
+func (a Answer) key() string { return strings.Join([]string{a.ID, a.Person, a.Purpose, a.Towards}, " ") }
+
+// answeredNow says whether somebody has answered a question since what stood was noted.
+func (w *UnitOfWork) answeredNow(people People, about Question) bool {
+	return slices.ContainsFunc(people.Answers, func(a Answer) bool {
+		return a.Purpose == about.Purpose && (a.Towards == "" || a.Towards == about.Towards) && !w.Heard[a.key()]
+	})
 }
 
 // freshOn says that a message brought answers of a journey.

@@ -32,6 +32,8 @@ type UnitOfWork struct {
 	Answers, Fresh []Answer
 	Confirmed      map[string]string
 	Stood          map[string]AnswerStates
+	// Heard are the answers that were there when stood was noted, by what tells each from all others.
+	Heard map[string]bool
 	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each
 	// journey when that was told.
 	Barred, BarredWere map[string][]string
