@@ -56,7 +56,10 @@ func (r *run) check(ctx context.Context) error {
 	for _, id := range missing {
 		r.fault("an open journey has no next step", id)
 	}
-	return r.void(ctx)
+	if err := r.void(ctx); err != nil {
+		return err
+	}
+	return r.tellsTick(ctx)
 }
 
 // rung notes that somebody was rung: only who said yes to calls, and within the hours at which they may be.
@@ -101,7 +104,9 @@ func (r *run) void(ctx context.Context) error {
 		return err
 	}
 	where := map[string]int{}
+	r.told.void = r.told.void[:0]
 	for _, j := range list {
+		r.told.void = append(r.told.void, j.Journey)
 		if j.Next == nil {
 			r.fault("a journey in the void has no next step", j.Journey)
 			continue
@@ -123,9 +128,6 @@ func (r *run) void(ctx context.Context) error {
 	}
 	return nil
 }
-
-// grace is how long a step may be past its time before its journey counts as in the void.
-const grace = 4 * time.Hour
 
 // inVoid notes what the sentinel has found. In a place in which nothing is broken it is never but a step past its
 // grace.
@@ -187,6 +189,9 @@ func (r *run) evening(ctx context.Context, day calendar.Day) error {
 	r.report.Days = append(r.report.Days, DayCount{Day: day.String(), Counts: counts, Void: r.report.Void})
 	r.log.write(line{At: r.now, Kind: "day", About: day.String(), Data: map[string]any{"stands": counts,
 		"void": r.report.Void}})
+	if err := r.tellsSteps(ctx); err != nil {
+		return err
+	}
 	if err := r.windows(ctx, day); err != nil {
 		return err
 	}

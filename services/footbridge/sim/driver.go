@@ -30,6 +30,7 @@ type run struct {
 	journeys map[string]*followed
 	offers   map[string]*offered
 	calls    map[string]*call
+	told     told
 }
 
 // followed is a journey as it was seen from outside.
@@ -105,6 +106,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.move(ctx, r.cfg.Scenario.Begins()); err != nil {
 		return err
 	}
+	r.tellsWorld()
 	for _, p := range r.partners {
 		if err := p.prepare(ctx); err != nil {
 			return fmt.Errorf("partner %s: %w", p.ID, err)
@@ -239,7 +241,7 @@ func (r *run) observe(ctx context.Context) error {
 		kind := schemas.Type(e.Type)
 		f.events[kind]++
 		r.log.write(line{At: e.Time, Kind: "event", Journey: e.Subject, About: strings.TrimPrefix(e.Type,
-			schemas.TypePrefix), Data: json.RawMessage(e.Data), Person: f.number()})
+			schemas.TypePrefix), Data: json.RawMessage(e.Data), Person: f.number(), From: e.Source, Seq: e.Sequence})
 		if err := r.subscribe(kind, e, f); err != nil {
 			return fmt.Errorf("reading %s: %w", e.Type, err)
 		}

@@ -25,7 +25,10 @@ type line struct {
 	Status  int    `json:"status,omitempty"`
 	// About is a step's kind, a message's trigger, an event's type, or what must always hold.
 	About string `json:"about,omitempty"`
-	Data  any    `json:"data,omitempty"`
+	// From and Seq are of an event: the service that published it, and its number of that service and journey.
+	From string `json:"from,omitempty"`
+	Seq  string `json:"seq,omitempty"`
+	Data any    `json:"data,omitempty"`
 }
 
 // log writes JSON lines. Its first error is kept and returned at the end.

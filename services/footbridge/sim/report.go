@@ -140,8 +140,7 @@ func (r *run) conclude(ctx context.Context) error {
 	return nil
 }
 
-// countAgain compares what the oracle counts from the log with what was counted while it was written. What only the
-// oracle finds is a fault; the void of each evening is the same.
+// countAgain has the log counted again by what the domain promises alone: each promise that was broken is a fault.
 func (r *run) countAgain() error {
 	again, kept, err := r.log.again()
 	if err != nil || !kept {
@@ -149,16 +148,8 @@ func (r *run) countAgain() error {
 	}
 	r.report.Again = &again
 	for _, found := range again.Found {
-		if !strings.Contains(found, oracle.WindowLost) {
-			r.fault("the oracle found: "+found, "")
-		}
-	}
-	for _, d := range r.report.Days {
-		if least := again.Void[d.Day]; d.Void < least || d.Void > least+again.Unsure[d.Day] {
-			r.fault(fmt.Sprintf("on %s %d journeys were said to be in the void, and the oracle counts %d", d.Day,
-				d.Void,
-				least), "")
-		}
+		r.report.Faults = append(r.report.Faults, Fault{At: found.At.In(r.zone).Format("2006-01-02 15:04"),
+			What: "counted again: " + found.String(), Journey: found.Journey, Person: r.follow(found.Journey).number()})
 	}
 	return nil
 }
@@ -272,10 +263,19 @@ func (r *Report) tell(out io.Writer) {
 	list("At most at once, where", r.VoidWhere)
 	fmt.Fprintf(out, "Windows that ended without a session having a time: %d\n", r.WindowsLost)
 	if again := r.Again; again != nil {
-		fmt.Fprintf(out, "Counted again from the log: %d journeys, %d windows lost, %d without a step, %d calls "+
-			"outside "+
-			"hours, %d without a yes, %d offers without a yes, %d looks without a grant\n", again.Journeys,
-			again.WindowsLost, again.Stepless, again.CallsOutside, again.CallsUnasked, again.Sent, again.Looks)
+		looked, idle := 0, []string{}
+		for rule := range oracle.Rules {
+			if looked += again.Looked[rule]; again.Looked[rule] == 0 {
+				idle = append(idle, string(rule))
+			}
+		}
+		slices.Sort(idle)
+		fmt.Fprintf(out, "Counted again from the log: %d journeys, %d windows lost, %d of %d ticks with somebody in the "+
+			"void; %d promises looked at %d times\n", again.Journeys, again.WindowsLost, again.VoidTicks, again.Ticks,
+			len(oracle.Rules)-len(idle), looked)
+		if len(idle) > 0 {
+			fmt.Fprintf(out, "Nothing happened by which these could be judged: %s\n", strings.Join(idle, ", "))
+		}
 	}
 	list("Broken on purpose", r.Broken)
 	list("Requests that were not taken", r.Refused)

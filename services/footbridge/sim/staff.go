@@ -358,6 +358,12 @@ func (r *run) said(ctx context.Context, by string, who Who, f *followed, body []
 		return nil
 	}
 	f.recorded = true
+	if p.WaitsOn != "" { // whoever waits on a list may have short calls meanwhile
+		waits, _ := json.Marshal(map[string]any{"facts": map[string]any{"waitingOn": []string{p.WaitsOn}}})
+		if _, err := r.asks(ctx, by, who, f, "waits", http.MethodPost, "/api/journeys/"+f.id+"/facts", waits); err != nil {
+			return err
+		}
+	}
 	if p.Phone != "" {
 		contact, _ := json.Marshal(schemas.ContactRecord{Channels: []schemas.ContactChannel{{Channel: "phone",
 			Value: p.Phone, Confirmed: true}}})

@@ -41,7 +41,7 @@ func stepless(ctx context.Context, db *pgxpool.Pool) ([]string, error) {
 
 // holding is who had a journey in hand on the last day of its window.
 type holding struct {
-	// Held: a navigator had an open step of the journey on that day. Told: somebody told the person what has changed,
+	// Held: a navigator had an open step of the journey on that day, or has seen to one in the three days before. Told: somebody told the person what has changed,
 	// or decided with them, or is to.
 	Held, Told bool
 }
@@ -51,7 +51,7 @@ func whoHolds(ctx context.Context, db *pgxpool.Pool, journeys []string, from, un
 	error) {
 	rows, err := db.Query(ctx, `select j.id::text,
 			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3
-				and (s.closed_at is null or s.closed_at >= $2) and (s.owner like 'navigator:%'
+				and (s.closed_at is null or s.closed_at >= $2::timestamptz - interval '3 days') and (s.owner like 'navigator:%'
 				or exists (select from unnest(s.added_owners) a where a like 'navigator:%'))),
 			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3 and s.state <> 'replaced'
 				and s.kind in ('tell-the-person', 'find-a-place', 'arrange-follow-up', 'what-next', 'another-time',

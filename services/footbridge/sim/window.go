@@ -33,6 +33,9 @@ func (w *window) apply(kind schemas.Type, data []byte) error {
 	}
 	switch kind {
 	case schemas.DischargeRecorded:
+		if left, err := calendar.ParseDay(d.LeftOn); err != nil || left+promised <= w.last {
+			return err // an earlier visit, of which it was said late why they came
+		}
 		w.booked, w.met = 0, false
 		return from(d.LeftOn, promised)
 	case schemas.OfferRaised:
