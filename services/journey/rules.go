@@ -270,9 +270,13 @@ var rules = []rule{
 	{stepPlace, func(s situation) bool { return s.flagged(schemas.FlagUnplaced) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
 
-	{stepReach, func(s situation) bool { return s.flagged(schemas.FlagNoSafeChannel) && !s.quiet && !s.reachedSince() },
-		team(teamLiaison),
-		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
+	// Of somebody under 18 the clinician's record says whose telephone it may be, and who may know.
+	{stepReach, func(s situation) bool {
+		return s.flagged(schemas.FlagNoSafeChannel) && !s.quiet && !s.guarded && !s.reachedSince()
+	}, team(teamLiaison),
+		func(s situation) time.Time {
+			return s.nextDay(s.visit.Recorded.When, s.visit.Decided.When, s.Contact.When)
+		}, perVisit},
 
 	{stepElsewhere, func(s situation) bool {
 		return s.flagged(schemas.FlagElsewhere) && !s.quiet && !s.reachedSince() &&

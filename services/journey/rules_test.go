@@ -161,6 +161,14 @@ func TestWhatHappensNext(t *testing.T) {
 			s.offer(false)
 			s.sent()
 		}, []string{"partner-answers partner:pa Wed 4 17:00", "tell-the-person team:liaison Tue 3 17:00"}},
+		"no number came of somebody under 18": {func(s *teller) {
+			s.discharge(schemas.FlagUnder18, schemas.FlagNoSafeChannel)
+		}, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"no number came of somebody under 18, and a clinician has decided": {func(s *teller) {
+			s.discharge(schemas.FlagUnder18, schemas.FlagNoSafeChannel)
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v",
+				Flags: []string{schemas.FlagNoSafeChannel}, MayAnswer: schemas.AnswersPerson})
+		}, []string{"ask-how-to-reach team:liaison Tue 3 17:00", "ask-the-person team:liaison Tue 3 10:00"}},
 		"nothing statutory is open": {func(s *teller) {
 			s.discharge()
 			s.say(schemas.GapFound, schemas.GapFoundData{})

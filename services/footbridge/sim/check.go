@@ -68,7 +68,7 @@ func (r *run) rung(f *followed) {
 		r.fault("somebody was rung who has not said yes to calls", f.id)
 	}
 	from, to := f.hours()
-	if at := r.now.In(r.zone); at.Hour() < from || at.Hour() >= to {
+	if at := r.now.In(r.zone); !r.mayRing(f) {
 		r.fault(fmt.Sprintf("somebody was rung at %s who may be from %d to %d o'clock", at.Format("15:04"), from, to),
 			f.id)
 	}
@@ -104,9 +104,8 @@ func (r *run) void(ctx context.Context) error {
 		return err
 	}
 	where := map[string]int{}
-	r.told.void = r.told.void[:0]
+	r.tellsVoid(list)
 	for _, j := range list {
-		r.told.void = append(r.told.void, j.Journey)
 		if j.Next == nil {
 			r.fault("a journey in the void has no next step", j.Journey)
 			continue

@@ -27,6 +27,7 @@ type partner struct {
 	asked  map[string]bool         // offers of which who the person is was asked for
 	gone   bool                    // it has closed
 	over   map[string]calendar.Day // when each offer was first seen completed
+	mine   []offer                 // all of its offers, when it last read them
 	pried  calendar.Day            // when it last tried to read of somebody else
 }
 
@@ -95,6 +96,7 @@ func (p *partner) act(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	p.mine = offers
 	for _, o := range p.inOrder(offers) {
 		did, err := p.does(ctx, o)
 		if err != nil {
@@ -240,10 +242,14 @@ func (p *partner) reads(ctx context.Context, o offer, f *followed) error {
 }
 
 // granted looks at an offer of which its partner could read who the person is: it may exactly while it has taken them
-// on, and for 14 days after it has completed.
+// on, and for 14 days after it has completed, by this offer or by another of the same journey.
 func (p *partner) granted(o offer, f *followed) {
 	taken := []string{"accepted", "booked", "kept", "not-kept", "completed"}
-	if o.Stop || !slices.Contains(taken, o.State) || p.longOver(o) {
+	grants := func(o offer) bool { return !o.Stop && slices.Contains(taken, o.State) && !p.longOver(o) }
+	if !grants(o) && !slices.ContainsFunc(p.mine, func(other offer) bool {
+		known := p.offers[other.Offer]
+		return known != nil && known.journey == f.id && grants(other)
+	}) {
 		p.fault("partner "+p.ID+" read who somebody is of an offer that is "+o.State, f.id)
 	}
 }

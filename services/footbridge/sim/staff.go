@@ -126,8 +126,7 @@ func (t *team) does(ctx context.Context, s step) (bool, error) {
 		return true, t.takesOver(ctx, s, f)
 	}
 	kind, _ := schemas.StepKindOf(s.Kind)
-	hour := t.now.In(t.zone).Hour()
-	if kind.Asks && (hour < earliestAsk || hour >= latestAsk) {
+	if kind.Asks && !t.mayRing(f) {
 		return false, nil
 	}
 	action, ok := t.choose(s, f, kind.Asks)
@@ -138,8 +137,15 @@ func (t *team) does(ctx context.Context, s step) (bool, error) {
 	return true, t.sends(ctx, s, f, action)
 }
 
-// earliestAsk and latestAsk are the hours within which staff ring people.
+// earliestAsk and latestAsk are the hours within which staff ring people who have named none.
 const earliestAsk, latestAsk = 10, 19
+
+// mayRing says whether somebody may be rung now.
+func (r *run) mayRing(f *followed) bool {
+	from, to := f.hours()
+	hour := r.now.In(r.zone).Hour()
+	return hour >= from && hour < to
+}
 
 // look reads who somebody is, once: whoever works on a journey has to know.
 func (r *run) look(ctx context.Context, f *followed) error {
@@ -280,6 +286,9 @@ func (t *team) takesOver(ctx context.Context, s step, f *followed) error {
 			}
 		}
 		kind, _ := schemas.StepKindOf(late.Kind)
+		if kind.Asks && !t.mayRing(f) { // it is theirs now, and is done in the hours at which the person may be rung
+			continue
+		}
 		if action, ok := t.choose(late, f, kind.Asks); ok {
 			if err := t.sends(ctx, late, f, action); err != nil {
 				return err

@@ -18,7 +18,6 @@ import (
 // Nothing is read for it where no log is kept.
 type told struct {
 	covered map[string]bool // journeys with an open step that has an owner, as the log last said
-	void    []string        // journeys that the system lists as past their time and grace, at this step of the clock
 }
 
 // grace is how long a step may be past its time before its journey counts as in the void.
@@ -108,8 +107,7 @@ func (r *run) tellsTick(ctx context.Context) error {
 		}
 		delete(r.told.covered, id)
 	}
-	for name, list := range map[string][]string{"gained": gained,
-		"lost": slices.Sorted(maps.Keys(r.told.covered)), "void": r.told.void} {
+	for name, list := range map[string][]string{"gained": gained, "lost": slices.Sorted(maps.Keys(r.told.covered))} {
 		if len(list) > 0 {
 			slices.Sort(list)
 			said[name] = list
@@ -121,6 +119,15 @@ func (r *run) tellsTick(ctx context.Context) error {
 	r.told.covered = covered
 	r.log.write(line{At: r.now, Kind: "tick", Data: said})
 	return nil
+}
+
+// tellsVoid writes down which journeys the system lists as past their time and grace.
+func (r *run) tellsVoid(list []listedJourney) {
+	ids := make([]string, len(list))
+	for i, j := range list {
+		ids[i] = j.Journey
+	}
+	r.log.write(line{At: r.now, Kind: "void", Data: ids})
 }
 
 // tellsSteps writes down all steps that stand in the evening, by journey.

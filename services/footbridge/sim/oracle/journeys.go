@@ -147,6 +147,7 @@ type journey struct {
 	had       string // the day on which a navigator last saw to what the person was promised
 	told      string // the day on which somebody last told them something
 	watched   time.Time
+	unseen    int // for how many steps of the clock nothing has been raised though it is in the void
 	stoppedAt time.Time
 	recent    recent
 }

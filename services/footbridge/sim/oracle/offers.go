@@ -16,11 +16,10 @@ type partner struct {
 	Closes      string
 	weekly      int
 	pausedUntil string
-	taken       map[string]int // places taken, by the first day of the week
 }
 
 func (c *counter) lists(l *line) error {
-	p := &partner{id: l.About, name: l.By, taken: map[string]int{}}
+	p := &partner{id: l.About, name: l.By}
 	if err := l.read(p); err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ type offer struct {
 	lastDay string
 	// What it waits for, and until when.
 	answerBy, personBy, bookBy, outcomeBy, startsAt, acceptedAt time.Time
-	agreementUntil, completedOn, week                           string
+	agreementUntil, completedOn, week, acceptedIn               string
 	byName                                                      bool
 }
 
@@ -161,7 +160,7 @@ func (c *counter) raised(l *line, j *journey, d told) {
 
 // windows sees that the window is 14 days from where it counts.
 func (c *counter) windows(l *line, j *journey, d told, today string) {
-	ok := j.lastDays[d.LastDay] && !d.Late
+	ok := j.lastDays[d.LastDay] // the window that another partner was asked in
 	for from := range j.anchors {
 		last := plus(from, 14)
 		left := between(today, last)
@@ -197,9 +196,6 @@ func (c *counter) unfit(p *partner, j *journey, s standing, today, last string) 
 func (c *counter) moves(l *line, j *journey, o *offer, kind string, d told) {
 	if order, ok := follows[kind]; ok {
 		c.holds(order.after == nil || o.is(order.after), l.At, OfferOrder, j.id, "%s of an offer that was %s", kind, o.state)
-		if o.is(takes) && !slices.Contains(takes, order.state) && order.state != "" && order.state != "completed" {
-			c.frees(o)
-		}
 		if order.state != "" {
 			o.state = order.state
 		}
@@ -253,6 +249,9 @@ func (c *counter) human(l *line, j *journey, did, what string) {
 // goesOut is that an offer may be told to its partner, or was.
 func (c *counter) goesOut(l *line, j *journey, o *offer, kind string, d told) {
 	o.paused = false
+	if o.week == "" {
+		o.week = monday(c.calendar.on(l.At))
+	}
 	if o.is([]string{"raised", "cleared"}) {
 		o.state = strings.TrimPrefix(kind, "offer.")
 	}
@@ -271,7 +270,7 @@ func (c *counter) goesOut(l *line, j *journey, o *offer, kind string, d told) {
 		return
 	}
 	least := c.calendar.working(c.calendar.on(l.At), 2, p.Holidays)
-	c.holds(by <= least && by <= max(o.lastDay, c.calendar.on(l.At)), l.At, AnswerTooLate, j.id,
+	c.holds(by <= least && (by <= o.lastDay || o.lastDay <= c.calendar.on(l.At)), l.At, AnswerTooLate, j.id,
 		"%s may answer until %s; the second working day is %s, the window's last %s", p.name, by, least, o.lastDay)
 }
 
@@ -303,18 +302,28 @@ func (c *counter) accepts(l *line, j *journey, o *offer, d told) {
 	if p == nil {
 		return
 	}
-	o.week = monday(c.calendar.on(l.At))
-	p.taken[o.week]++
-	c.holds(p.weekly == 0 || p.taken[o.week] <= p.weekly, l.At, Oversold, j.id, "%s took on %d in the week of %s, and has %d places",
-		p.name, p.taken[o.week], o.week, p.weekly)
+	o.acceptedIn = monday(c.calendar.on(l.At))
+	byAcceptance, byAsking := c.places(o)
+	c.holds(p.weekly == 0 || byAcceptance <= p.weekly || byAsking <= p.weekly, l.At, Oversold, j.id,
+		"%s took on %d in the week of %s, of whom it was asked about %d in that of %s, and has %d places", p.name,
+		byAcceptance, o.acceptedIn, byAsking, o.week, p.weekly)
 }
 
-// frees gives a place back.
-func (c *counter) frees(o *offer) {
-	if p := c.partners[o.partner]; p != nil && o.week != "" {
-		p.taken[o.week]--
-		o.week = ""
+// places are how many a partner has taken on of the week of an acceptance, and of the week in which it was asked: a place
+// may be taken from when it is asked for.
+func (c *counter) places(o *offer) (byAcceptance, byAsking int) {
+	for _, other := range c.offers {
+		if other.partner != o.partner || !other.is(takes) && other.state != "completed" {
+			continue
+		}
+		if other.acceptedIn == o.acceptedIn {
+			byAcceptance++
+		}
+		if other.week == o.week {
+			byAsking++
+		}
 	}
+	return byAcceptance, byAsking
 }
 
 func monday(day string) string {

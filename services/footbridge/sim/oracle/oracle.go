@@ -200,6 +200,7 @@ type counter struct {
 	day      string // the local day that is passing
 	dead     []death
 	marks    *marks
+	counted  counted
 }
 
 // Count reads a log to its end.
@@ -259,6 +260,8 @@ func (c *counter) take(l *line) error {
 		return c.received(l)
 	case "steps":
 		return c.evening(l)
+	case "void":
+		return c.saysVoid(l)
 	case "tick":
 		return c.tick(l)
 	}

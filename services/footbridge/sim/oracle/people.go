@@ -52,8 +52,8 @@ func (c *counter) recorded(l *line, j *journey, what string) error {
 			return err
 		}
 		j.clinician = j.clinician || d.MayConsent != nil
-		if len(d.Answers) > 0 {
-			c.rangYoung(l, j, day)
+		if len(d.Answers) > 0 && l.About != changedTheirMind {
+			c.asks(l, j, day)
 		}
 		for _, a := range d.Answers {
 			j.now.says(a.Purpose, a.Organisation, a.State)
@@ -63,7 +63,9 @@ func (c *counter) recorded(l *line, j *journey, what string) error {
 			j.told = day
 		}
 	case "no-answer":
-		c.rangYoung(l, j, day)
+		c.asks(l, j, day)
+		c.holds(j.now.mayContact(), l.At, CallBarred, j.id, "somebody was rung (%s) of a journey that is %s", l.About,
+			j.now.why())
 	case "plan":
 		var d struct {
 			Windows []struct{ FromHour, ToHour int }
@@ -85,8 +87,16 @@ func (c *counter) recorded(l *line, j *journey, what string) error {
 	return nil
 }
 
-// rangYoung sees that nobody rings somebody under 18 before a clinician has recorded who may be.
-func (c *counter) rangYoung(l *line, j *journey, day string) {
+// changedTheirMind is what a request is about by which is written down what a person said who rang by themselves.
+const changedTheirMind = "changed their mind"
+
+// asks is that staff rang somebody: within their hours, and of somebody under 18 not before a clinician has recorded who
+// may be.
+func (c *counter) asks(l *line, j *journey, day string) {
+	from, to := j.hours()
+	at := c.calendar.local(l.At)
+	c.holds(at.Hour() >= from && at.Hour() < to, l.At, CallOutside, j.id,
+		"somebody was rung (%s, by %s) at %s who may be from %d to %d", l.About, l.By, at.Format("15:04"), from, to)
 	if j.young(day) {
 		c.holds(j.clinician, l.At, ClinicianAfter, j.id, "somebody under 18 was rung (%s) before the clinician's record",
 			l.About)

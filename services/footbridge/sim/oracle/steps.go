@@ -31,7 +31,9 @@ func navigators(all []step) bool {
 }
 
 // navigator says whether somebody is a navigator, or stands in for one.
-func navigator(who string) bool { return strings.HasPrefix(who, "navigator:") || who == "team:out-of-hours" }
+func navigator(who string) bool {
+	return strings.HasPrefix(who, "navigator:") || who == "team:out-of-hours"
+}
 
 // seen compares a step with what was last seen of it.
 func (c *counter) seen(at time.Time, s step) {
@@ -52,8 +54,8 @@ func (c *counter) seen(at time.Time, s step) {
 // tick looks at what must hold at each step of the clock, when all that follows from it has happened.
 func (c *counter) tick(l *line) error {
 	var d struct {
-		Gained, Lost, Void []string
-		Overdue            []step
+		Gained, Lost []string
+		Overdue      []step
 	}
 	if err := l.read(&d); err != nil {
 		return err
@@ -72,7 +74,7 @@ func (c *counter) tick(l *line) error {
 		}
 		c.accountsFor(l.At, j)
 	}
-	c.void(l.At, d.Void, d.Overdue)
+	c.void(l.At, d.Overdue)
 	c.deaths(l.At)
 	c.waits(l.At)
 	c.accounts(l.At)
@@ -107,10 +109,40 @@ func (c *counter) accountsFor(at time.Time, j *journey) {
 	}
 }
 
-// void counts who is in the void, by the steps that stand, and holds it against what the system says.
-func (c *counter) void(at time.Time, said []string, overdue []step) {
-	counted := map[string]bool{}
-	unsure := map[string]bool{} // within a minute of the grace
+// counted is who is in the void at a step of the clock, by the steps that stand, and by what the system says.
+type counted struct {
+	at, saidAt      time.Time
+	counted, unsure map[string]bool // unsure: within a minute of the grace
+	said            []string
+}
+
+// saysVoid takes what the system says of who is in the void.
+func (c *counter) saysVoid(l *line) error {
+	c.counted.said, c.counted.saidAt = nil, l.At
+	if err := l.read(&c.counted.said); err != nil {
+		return err
+	}
+	c.compares()
+	return nil
+}
+
+// compares holds what the system says of who is in the void against what was counted, where both are of one time.
+func (c *counter) compares() {
+	v := c.counted
+	if !v.at.Equal(v.saidAt) {
+		return
+	}
+	for _, id := range sorted(v.counted) {
+		c.holds(slices.Contains(v.said, id), v.at, VoidMiscounted, id, "it is in the void, and was not counted")
+	}
+	for _, id := range v.said {
+		c.holds(v.counted[id] || v.unsure[id], v.at, VoidMiscounted, id, "it was counted, and is not in the void")
+	}
+}
+
+// void counts who is in the void, by the steps that stand.
+func (c *counter) void(at time.Time, overdue []step) {
+	counted, unsure := map[string]bool{}, map[string]bool{}
 	first := map[string]time.Time{}
 	for _, s := range overdue {
 		c.seen(at, s)
@@ -131,13 +163,17 @@ func (c *counter) void(at time.Time, said []string, overdue []step) {
 	}
 	delete(counted, "") // of messages, which have no journey
 	for _, id := range sorted(counted) {
-		c.holds(slices.Contains(said, id), at, VoidMiscounted, id, "it is in the void, and was not counted")
-		c.holds(c.of(id).watched.After(first[id]), at, VoidUnseen, id,
+		j := c.of(id)
+		if raised := j.watched.After(first[id]); raised {
+			j.unseen = 0
+		} else {
+			j.unseen++
+		}
+		c.holds(j.unseen < 2, at, VoidUnseen, id, // it may be by the next step of the clock, where another step was done
 			"it has been in the void since %s, and nothing was raised", first[id].Add(c.calendar.grace).Format(time.RFC3339))
 	}
-	for _, id := range said {
-		c.holds(counted[id] || unsure[id], at, VoidMiscounted, id, "it was counted, and is not in the void")
-	}
+	c.counted.at, c.counted.counted, c.counted.unsure = at, counted, unsure
+	c.compares()
 	if len(counted) > 0 {
 		c.VoidTicks++
 	}
