@@ -126,7 +126,7 @@ func (t *team) does(ctx context.Context, s step) (bool, error) {
 		return true, t.takesOver(ctx, s, f)
 	}
 	kind, _ := schemas.StepKindOf(s.Kind)
-	if kind.Asks && !t.mayRing(f) {
+	if kind.Asks && !t.mayRing(f) && !t.died(f) {
 		return false, nil
 	}
 	action, ok := t.choose(s, f, kind.Asks)
@@ -140,11 +140,21 @@ func (t *team) does(ctx context.Context, s step) (bool, error) {
 // earliestAsk and latestAsk are the hours within which staff ring people who have named none.
 const earliestAsk, latestAsk = 10, 19
 
-// mayRing says whether somebody may be rung now.
+// mayRing says whether somebody may be rung now: in their hours, not while contact is stopped, and of somebody under 18
+// not before a clinician has recorded who may be.
 func (r *run) mayRing(f *followed) bool {
 	from, to := f.hours()
 	hour := r.now.In(r.zone).Hour()
-	return hour >= from && hour < to
+	young := f.person != nil && f.person.Age < 18 && f.kinds[clinicianDecides] == 0
+	return hour >= from && hour < to && !f.stopped() && !young
+}
+
+// clinicianDecides is the step of a young people's clinician.
+const clinicianDecides = "clinician-decides"
+
+// stopped says whether nobody may be in touch with the person.
+func (f *followed) stopped() bool {
+	return f.events[schemas.ContactStopped] > f.events[schemas.ContactResumed]
 }
 
 // look reads who somebody is, once: whoever works on a journey has to know.
@@ -179,7 +189,7 @@ func (r *run) look(ctx context.Context, f *followed) error {
 // choose is the request by which a step is done, or a try of it recorded.
 func (t *team) choose(s step, f *followed, asks bool) (schemas.Action, bool) {
 	reached := true
-	if asks {
+	if asks = asks && !t.died(f); asks {
 		reached = f.person != nil && t.world.answers(f.person, t.now, t.zone)
 		f.tries++
 	}
@@ -204,6 +214,11 @@ func (t *team) choose(s step, f *followed, asks bool) (schemas.Action, bool) {
 	return schemas.Action{}, false
 }
 
+// died says whether it is known that somebody has died: then nobody rings, and what is left is brought to a close.
+func (t *team) died(f *followed) bool {
+	return f.person != nil && f.person.gone(calendar.DayOf(t.now, t.zone)) && f.stopped()
+}
+
 // preferred are the ends of the paths of what somebody would do about a step, the first that is open to them.
 func (t *team) preferred(s step, f *followed, reached bool) []string {
 	p := f.person
@@ -212,6 +227,8 @@ func (t *team) preferred(s step, f *followed, reached bool) []string {
 		return []string{"/done"}
 	case s.Kind == "confirm-contact-stopped":
 		return []string{"/contact-resumed", "/done"}
+	case t.died(f):
+		return []string{"/close", "/done"}
 	case s.Kind == "decide-how-to-reach" && !reached, !reached && mayEnd(s) && f.vain > 2:
 		return []string{"/close", "/no-answer"}
 	case s.Kind == "calls-unanswered" && !reached:
@@ -369,7 +386,8 @@ func (r *run) said(ctx context.Context, by string, who Who, f *followed, body []
 	f.recorded = true
 	if p.WaitsOn != "" { // whoever waits on a list may have short calls meanwhile
 		waits, _ := json.Marshal(map[string]any{"facts": map[string]any{"waitingOn": []string{p.WaitsOn}}})
-		if _, err := r.asks(ctx, by, who, f, "waits", http.MethodPost, "/api/journeys/"+f.id+"/facts", waits); err != nil {
+		if _, err := r.asks(ctx, by, who, f, "waits", http.MethodPost, "/api/journeys/"+f.id+"/facts",
+			waits); err != nil {
 			return err
 		}
 	}

@@ -39,10 +39,33 @@ func stepless(ctx context.Context, db *pgxpool.Pool) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// journeysWithAStep are the journeys of which an open step has an owner.
+func journeysWithAStep(ctx context.Context, db *pgxpool.Pool) ([]string, error) {
+	rows, err := db.Query(ctx, `select distinct journey::text from journey.step
+		where state = 'open' and owner <> '' and journey is not null`)
+	if err != nil {
+		return nil, fmt.Errorf("looking for journeys with a step: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// stepsDueBy are the open steps with an owner that fall due by a time, by journey.
+func stepsDueBy(ctx context.Context, db *pgxpool.Pool, by time.Time) ([]openStep, error) {
+	rows, err := db.Query(ctx, `select id::text, coalesce(journey::text, ''), kind, owner, added_owners, due_at
+		from journey.step where state = 'open' and owner <> '' and due_at <= $1 order by journey, due_at, id`, by)
+	if err != nil {
+		return nil, fmt.Errorf("looking for steps that stand: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s openStep, err error) {
+		err = row.Scan(&s.Step, &s.Journey, &s.Kind, &s.Owner, &s.AlsoOwners, &s.DueAt)
+		return s, err
+	})
+}
+
 // holding is who had a journey in hand on the last day of its window.
 type holding struct {
-	// Held: a navigator had an open step of the journey on that day, or has seen to one in the three days before. Told: somebody told the person what has changed,
-	// or decided with them, or is to.
+	// Held: a navigator had an open step of the journey on that day, or has seen to one in the three days before. Told:
+	// somebody told the person what has changed, or decided with them, or is to.
 	Held, Told bool
 }
 
@@ -51,7 +74,8 @@ func whoHolds(ctx context.Context, db *pgxpool.Pool, journeys []string, from, un
 	error) {
 	rows, err := db.Query(ctx, `select j.id::text,
 			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3
-				and (s.closed_at is null or s.closed_at >= $2::timestamptz - interval '3 days') and (s.owner like 'navigator:%'
+				and (s.closed_at is null or s.closed_at >= $2::timestamptz - interval '3 days')
+				and (s.owner like 'navigator:%'
 				or exists (select from unnest(s.added_owners) a where a like 'navigator:%'))),
 			exists (select from journey.step s where s.journey = j.id and s.opened_at < $3 and s.state <> 'replaced'
 				and s.kind in ('tell-the-person', 'find-a-place', 'arrange-follow-up', 'what-next', 'another-time',

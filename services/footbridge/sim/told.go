@@ -2,12 +2,9 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/calendar"
 	"footbridge/schemas"
@@ -48,8 +45,8 @@ func (r *run) tellsWorld() {
 			holidays = append(holidays, day.String())
 		}
 	}
-	r.log.write(line{At: r.now, Kind: "calendar", Data: map[string]any{"zone": r.zone.String(), "first": s.first.String(),
-		"days": s.days, "holidays": holidays, "graceMinutes": grace.Minutes()}})
+	r.log.write(line{At: r.now, Kind: "calendar", Data: map[string]any{"zone": r.zone.String(),
+		"first": s.first.String(), "days": s.days, "holidays": holidays, "graceMinutes": grace.Minutes()}})
 	for _, p := range r.world.People {
 		r.log.write(line{At: r.now, Kind: "person", Person: &p.N, Data: p.told()})
 	}
@@ -87,15 +84,11 @@ func (r *run) tellsTick(ctx context.Context) error {
 		return err
 	}
 	var now []string
-	if err := r.patiently(ctx, func() error {
-		rows, err := r.cfg.Database.Query(ctx, `select distinct journey::text from journey.step
-			where state = 'open' and owner <> '' and journey is not null`)
-		if err == nil {
-			now, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		}
+	if err := r.patiently(ctx, func() (err error) {
+		now, err = journeysWithAStep(ctx, r.cfg.Database)
 		return err
 	}); err != nil {
-		return fmt.Errorf("reading which journeys have a step: %w", err)
+		return err
 	}
 	covered := make(map[string]bool, len(now))
 	said := map[string]any{}
@@ -154,26 +147,15 @@ func (r *run) tellsSteps(ctx context.Context) error {
 	return nil
 }
 
-// openSteps are the steps that are open and have an owner and a time, of those that fall due by a time.
+// openSteps are the steps that stand, of those that fall due by a time.
 func (r *run) openSteps(ctx context.Context, by time.Time) (all []openStep, err error) {
-	err = r.patiently(ctx, func() error {
-		rows, err := r.cfg.Database.Query(ctx, `select id::text, coalesce(journey::text, ''), kind, owner, added_owners,
-			due_at from journey.step where state = 'open' and owner <> '' and due_at <= $1
-			order by journey, due_at, id`, by)
-		if err != nil {
-			return err
-		}
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s openStep, err error) {
-			err = row.Scan(&s.Step, &s.Journey, &s.Kind, &s.Owner, &s.AlsoOwners, &s.DueAt)
-			s.DueAt, s.Owner = s.DueAt.UTC(), r.owner(s.Owner)
-			kind, _ := schemas.StepKindOf(s.Kind)
-			s.Asks = kind.Asks
-			return s, err
-		})
+	err = r.patiently(ctx, func() (err error) {
+		all, err = stepsDueBy(ctx, r.cfg.Database, by)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading which steps stand: %w", err)
+	for i, s := range all {
+		kind, _ := schemas.StepKindOf(s.Kind)
+		all[i].DueAt, all[i].Owner, all[i].Asks = s.DueAt.UTC(), r.owner(s.Owner), kind.Asks
 	}
-	return all, nil
+	return all, err
 }

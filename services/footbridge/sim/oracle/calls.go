@@ -56,7 +56,8 @@ func (c *counter) rings(l *line, j *journey, kind string) error {
 			c.endsCalls(l, j, d)
 		}
 	case "bridging.resumed":
-		c.holds(j.either(standing.mayContact), l.At, CallBarred, j.id, "calls go on of a journey that is %s", j.now.why())
+		c.holds(j.either(standing.mayContact), l.At, CallBarred, j.id, "calls go on of a journey that is %s",
+			j.now.why())
 		if j.plan != nil {
 			j.plan.active = true
 		}
@@ -80,7 +81,8 @@ func (c *counter) endsCalls(l *line, j *journey, d said) {
 	somebody := j.recent.did["consent"] + j.recent.did["outcome"] + j.recent.did["close"] + j.recent.did["answered"] +
 		j.recent.did["plan"] + j.recent.did["contact-stopped"]
 	c.holds(somebody > 0 || j.recent.says["journey.closed"] > 0 || j.recent.says["consent.lapsed"] > 0 ||
-		c.recently("merge"), l.At, CallEndedByNone, j.id, "a plan of calls ended (%s), and nobody had ended it", d.Reason)
+		c.recently("merge"), l.At, CallEndedByNone, j.id, "a plan of calls ended (%s), and nobody had ended it",
+		d.Reason)
 }
 
 // plans sees when a call is planned.
@@ -105,7 +107,8 @@ func (c *counter) again(l *line, j *journey, d said) {
 		one.first = d.On
 	}
 	one.tries++
-	c.holds(d.Again == "" || d.Again > d.On && between(one.first, d.Again) <= 3 && one.tries < 3, l.At, CallTooMany, j.id,
+	c.holds(d.Again == "" || d.Again > d.On && between(one.first, d.Again) <= 3 && one.tries < 3, l.At, CallTooMany,
+		j.id,
 		"a call that was tried on %s (try %d, first on %s) is tried again on %s", d.On, one.tries, one.first, d.Again)
 }
 
@@ -149,7 +152,8 @@ func (c *counter) rang(l *line, j *journey, id string) {
 	c.holds(j.now.anyYes(calls), l.At, CallUnasked, j.id, "somebody was rung who has not said yes to calls")
 	c.holds(j.now.mayContact() && (j.plan == nil || j.plan.active), l.At, CallBarred, j.id,
 		"somebody was rung, and the journey is %s (calls agreed: %v)", j.now.why(), j.plan != nil && j.plan.active)
-	c.holds(at.Hour() >= from && at.Hour() < to, l.At, CallOutside, j.id, "somebody was rung at %s who may be from %d to %d",
+	c.holds(at.Hour() >= from && at.Hour() < to, l.At, CallOutside, j.id,
+		"somebody was rung at %s who may be from %d to %d",
 		at.Format("15:04"), from, to)
 	one := j.callOf(id)
 	c.holds(one.last != today, l.At, CallTooMany, j.id, "somebody was rung a second time on %s", today)

@@ -324,7 +324,8 @@ func (c *counter) opened(l *line, j *journey, owner string) {
 		j.now.state = open
 	}
 	other, known := c.journeys[c.owned[owner]]
-	c.holds(!known || other.id == "" || other == j || other.now.state == closed || other.merged || j.merged, l.At, TwoJourneys,
+	c.holds(!known || other.id == "" || other == j || other.now.state == closed || other.merged || j.merged, l.At,
+		TwoJourneys,
 		l.Journey, "it was opened while its person had another that was open")
 	c.owned[owner] = j.id
 }
@@ -342,7 +343,8 @@ func (c *counter) answered(l *line, j *journey, kind string, purposes []string, 
 	state := strings.TrimPrefix(kind, "consent.")
 	if state != "lapsed" {
 		c.holds(j.recent.did["consent"] > 0 || j.recent.did["outcome"] > 0 || c.recently("merge") ||
-			c.recently("unmerge"), l.At, AnswerInvented, l.Journey, "%s was published, and nobody had been told so", kind)
+			c.recently("unmerge"), l.At, AnswerInvented, l.Journey, "%s was published, and nobody had been told so",
+			kind)
 	}
 	for _, purpose := range purposes {
 		j.now.says(purpose, organisation, state)

@@ -146,11 +146,13 @@ func (c *counter) raised(l *line, j *journey, d told) {
 		said := s.answers[followUp][d.Partner]
 		return said == "declined" || said == "withdrawn"
 	}
-	c.holds(!no(j.before) || !no(j.now), l.At, OfferRefused, j.id, "an offer was prepared for a partner that was refused")
+	c.holds(!no(j.before) || !no(j.now), l.At, OfferRefused, j.id,
+		"an offer was prepared for a partner that was refused")
 	c.windows(l, j, d, today)
 	if p != nil {
 		why := c.unfit(p, j, j.now, today, d.LastDay)
-		c.holds(why == "" || c.unfit(p, j, j.before, today, d.LastDay) == "", l.At, OfferUnfit, j.id, "an offer was prepared for %s, %s", p.name, why)
+		c.holds(why == "" || c.unfit(p, j, j.before, today, d.LastDay) == "", l.At, OfferUnfit, j.id,
+			"an offer was prepared for %s, %s", p.name, why)
 	}
 	j.lastDays[d.LastDay] = true
 	if j.last == "" || j.lastDays[d.LastDay] && d.LastDay > j.last {
@@ -195,7 +197,8 @@ func (c *counter) unfit(p *partner, j *journey, s standing, today, last string) 
 // moves is that an offer went on.
 func (c *counter) moves(l *line, j *journey, o *offer, kind string, d told) {
 	if order, ok := follows[kind]; ok {
-		c.holds(order.after == nil || o.is(order.after), l.At, OfferOrder, j.id, "%s of an offer that was %s", kind, o.state)
+		c.holds(order.after == nil || o.is(order.after), l.At, OfferOrder, j.id, "%s of an offer that was %s", kind,
+			o.state)
 		if order.state != "" {
 			o.state = order.state
 		}
@@ -222,7 +225,8 @@ func (c *counter) moves(l *line, j *journey, o *offer, kind string, d told) {
 		}
 	case "offer.passed-on":
 		c.holds(!l.At.Before(o.answerBy.Add(-time.Minute)), l.At, SilenceStands, j.id,
-			"a partner was passed over at %s, and had until %s", l.At.Format(time.RFC3339), o.answerBy.Format(time.RFC3339))
+			"a partner was passed over at %s, and had until %s", l.At.Format(time.RFC3339),
+			o.answerBy.Format(time.RFC3339))
 	case "offer.withdrawn":
 		j.booked = ""
 	case "appointment.booked":
@@ -295,7 +299,8 @@ func (c *counter) accepts(l *line, j *journey, o *offer, d told) {
 	j.accepted = o
 	o.acceptedAt, o.personBy, o.bookBy, o.agreementUntil = l.At, d.PersonAnswersBy, d.BookBy, d.AgreementUntil
 	o.byName = d.PersonAnswersBy.IsZero()
-	c.holds(d.PersonAnswersBy.IsZero() || !d.PersonAnswersBy.After(l.At.Add(72*time.Hour+time.Minute)), l.At, PersonWaited,
+	c.holds(d.PersonAnswersBy.IsZero() || !d.PersonAnswersBy.After(l.At.Add(72*time.Hour+time.Minute)), l.At,
+		PersonWaited,
 		j.id, "the person's answer is waited for until %s", d.PersonAnswersBy.Format(time.RFC3339))
 	c.books(l, j, o)
 	p := c.partners[o.partner]
@@ -309,8 +314,8 @@ func (c *counter) accepts(l *line, j *journey, o *offer, d told) {
 		byAcceptance, o.acceptedIn, byAsking, o.week, p.weekly)
 }
 
-// places are how many a partner has taken on of the week of an acceptance, and of the week in which it was asked: a place
-// may be taken from when it is asked for.
+// places are how many a partner has taken on of the week of an acceptance, and of the week in which it was asked: a
+// place may be taken from when it is asked for.
 func (c *counter) places(o *offer) (byAcceptance, byAsking int) {
 	for _, other := range c.offers {
 		if other.partner != o.partner || !other.is(takes) && other.state != "completed" {
@@ -362,7 +367,8 @@ func (c *counter) cancelled(l *line, j *journey, o *offer, d told) {
 	because := slices.ContainsFunc(stops, func(s string) bool { return j.recent.says[s] > 0 })
 	if soon := o.startsAt.Sub(l.At); because && soon > 0 && soon <= 48*time.Hour {
 		c.holds(!d.RingBy.IsZero() && !d.RingBy.After(l.At.Add(time.Hour+time.Minute)), l.At, NobodyRang, j.id,
-			"a session at %s is off, and nobody is to ring the partner within the hour", o.startsAt.Format(time.RFC3339))
+			"a session at %s is off, and nobody is to ring the partner within the hour",
+			o.startsAt.Format(time.RFC3339))
 	}
 	o.startsAt = time.Time{}
 	if o.state == "booked" {
@@ -438,7 +444,8 @@ func (c *counter) waits(at time.Time) {
 			c.holds(!at.After(o.answerBy.Add(time.Hour)), at, SilenceStands, j.id,
 				"a partner had until %s to answer, and is still waited for", o.answerBy.Format(time.RFC3339))
 		case o.state == "accepted" && !o.byName:
-			c.holds(!at.After(o.acceptedAt.Add(73*time.Hour)) || j.now.yesByName(followUp, o.partner), at, PersonWaited, j.id,
+			c.holds(!at.After(o.acceptedAt.Add(73*time.Hour)) || j.now.yesByName(followUp, o.partner), at,
+				PersonWaited, j.id,
 				"an acceptance of %s still waits for the person", o.acceptedAt.Format(time.RFC3339))
 		}
 		if o.is(lives) {

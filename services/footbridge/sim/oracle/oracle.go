@@ -92,7 +92,7 @@ var Rules = map[Rule]string{
 	WindowUnheld:     "Invariant 6: no last day passes without a navigator who has the journey.",
 	WindowUntold:     "Invariant 6: no last day passes without the person being told, or somebody who is to tell them.",
 	OfferUnasked:     "Principles: nothing is told to a partner before the person's yes; silence is none.",
-	OfferBarred:      "Death, Hold, Cancellation: a stop, a hold, a closing and a cancelled visit end telling partners.",
+	OfferBarred:      "Death, Hold, Cancellation: a stop, a hold, a closing, a cancelled visit: nobody is told.",
 	OfferRefused:     "Offer: the person's own choice comes first; 'never these' is kept.",
 	OfferUnfit:       "One discharge, 4: a partner is asked whose published ages and areas fit, and who is there.",
 	OfferOrder:       "Offer: the states follow one another as described; none is skipped.",
@@ -112,7 +112,7 @@ var Rules = map[Rule]string{
 	CallUnasked:      "Bridging plan: not before their yes.",
 	CallBarred:       "Death, Hold: contact stops.",
 	CallOutside:      "Contact: the hours that they named; where none, 10:00 to 19:00.",
-	CallTooMany:      "Bridging call: none again the same day, no second planned contact a day, two more tries within 3 days.",
+	CallTooMany:      "Bridging call: none again the same day, one planned contact a day, 2 more tries within 3 days.",
 	CallEndedByNone:  "Bridging call: unanswered calls end nothing; a plan ends by a human.",
 	HelpLate:         "Help: raised with what was said; taken on within 30 minutes, or 4 hours where things are worse.",
 	DeathUnheeded:    "Death: contact stops within the minute.",
@@ -136,8 +136,8 @@ func (f Found) String() string {
 // Counts are what the oracle counted.
 type Counts struct {
 	Journeys int `json:"journeys"`
-	// Void is how many journeys were in the void, by local day, in the evening; VoidTicks in how many steps of the clock
-	// any was.
+	// Void is how many journeys were in the void, by local day, in the evening; VoidTicks in how many steps of the
+	// clock any was.
 	Void      map[string]int `json:"void"`
 	VoidTicks int            `json:"voidTicks"`
 	Ticks     int            `json:"ticks"`
@@ -227,7 +227,9 @@ func Count(log io.Reader) (Counts, error) {
 	if err := c.published(); err != nil {
 		return c.Counts, fmt.Errorf("counting again: %w", err)
 	}
-	slices.SortStableFunc(c.Found, func(a, b Found) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), a.At.Compare(b.At)) })
+	slices.SortStableFunc(c.Found, func(a, b Found) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), a.At.Compare(b.At))
+	})
 	return c.Counts, nil
 }
 

@@ -90,15 +90,16 @@ func (c *counter) recorded(l *line, j *journey, what string) error {
 // changedTheirMind is what a request is about by which is written down what a person said who rang by themselves.
 const changedTheirMind = "changed their mind"
 
-// asks is that staff rang somebody: within their hours, and of somebody under 18 not before a clinician has recorded who
-// may be.
+// asks is that staff rang somebody: within their hours, and of somebody under 18 not before a clinician has recorded
+// who may be.
 func (c *counter) asks(l *line, j *journey, day string) {
 	from, to := j.hours()
 	at := c.calendar.local(l.At)
 	c.holds(at.Hour() >= from && at.Hour() < to, l.At, CallOutside, j.id,
 		"somebody was rung (%s, by %s) at %s who may be from %d to %d", l.About, l.By, at.Format("15:04"), from, to)
 	if j.young(day) {
-		c.holds(j.clinician, l.At, ClinicianAfter, j.id, "somebody under 18 was rung (%s) before the clinician's record",
+		c.holds(j.clinician, l.At, ClinicianAfter, j.id,
+			"somebody under 18 was rung (%s) before the clinician's record",
 			l.About)
 	}
 }

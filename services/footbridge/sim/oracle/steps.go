@@ -99,11 +99,13 @@ func (c *counter) accountsFor(at time.Time, j *journey) {
 	}
 	c.Looked[HelpLate] += j.recent.did["needs-help"]
 	if j.recent.did["needs-help"] > 0 && j.recent.says["help.requested"] == 0 {
-		c.found(at, HelpLate, j.id, "the person said that they need help or that things are worse, and none was asked for")
+		c.found(at, HelpLate, j.id,
+			"the person said that they need help or that things are worse, and none was asked for")
 	}
 	for _, did := range sorted(answersTo) {
 		if j.recent.did[did] > 0 {
-			c.holds(slices.ContainsFunc(answersTo[did], func(e string) bool { return j.recent.says[e] > 0 }), at, EventLost,
+			c.holds(slices.ContainsFunc(answersTo[did], func(e string) bool { return j.recent.says[e] > 0 }), at,
+				EventLost,
 				j.id, "somebody recorded %s, and nothing was published of it", did)
 		}
 	}
@@ -169,8 +171,10 @@ func (c *counter) void(at time.Time, overdue []step) {
 		} else {
 			j.unseen++
 		}
-		c.holds(j.unseen < 2, at, VoidUnseen, id, // it may be by the next step of the clock, where another step was done
-			"it has been in the void since %s, and nothing was raised", first[id].Add(c.calendar.grace).Format(time.RFC3339))
+		// it may be by the next step of the clock, where another step was done
+		c.holds(j.unseen < 2, at, VoidUnseen, id,
+			"it has been in the void since %s, and nothing was raised",
+			first[id].Add(c.calendar.grace).Format(time.RFC3339))
 	}
 	c.counted.at, c.counted.counted, c.counted.unsure = at, counted, unsure
 	c.compares()
@@ -225,8 +229,8 @@ func (c *counter) lastDay(l *line, j *journey, today string) {
 	c.WindowsLost++
 	tells := slices.ContainsFunc(j.steps, func(s step) bool { return talks[s.Kind] })
 	recently := j.told != "" && between(j.told, today) <= 3
-	// A navigator who has told them that it comes later has had the journey. That nobody came to a session of the last days
-	// may be known only when the window is over: then somebody sees to it.
+	// A navigator who has told them that it comes later has had the journey. That nobody came to a session of the
+	// last days may be known only when the window is over: then somebody sees to it.
 	has := navigators(j.steps) || j.had != "" && between(j.had, today) <= 3
 	c.holds(has || today > j.last && recently, l.At, WindowUnheld, j.id,
 		"the window ended on %s, and no navigator has a step", j.last)
@@ -245,11 +249,13 @@ func (c *counter) partnersClocks(l *line, j *journey, today string) {
 			continue
 		}
 		if o.is([]string{"accepted", "not-kept"}) && o.byName && late(o.bookBy, p) {
-			c.holds(navigators(j.steps), l.At, Unbooked, j.id, "%s was to agree on a time by %s, and no navigator has it",
+			c.holds(navigators(j.steps), l.At, Unbooked, j.id,
+				"%s was to agree on a time by %s, and no navigator has it",
 				p.name, o.bookBy.Format(time.RFC3339))
 		}
 		if o.state == "booked" && late(o.outcomeBy, p) {
-			c.holds(navigators(j.steps), l.At, OutcomeUnknown, j.id, "%s was to say by %s how it went, and no navigator asks",
+			c.holds(navigators(j.steps), l.At, OutcomeUnknown, j.id,
+				"%s was to say by %s how it went, and no navigator asks",
 				p.name, o.outcomeBy.Format(time.RFC3339))
 		}
 	}
