@@ -270,10 +270,9 @@ func (r *Report) tell(out io.Writer) {
 			}
 		}
 		slices.Sort(idle)
-		fmt.Fprintf(out,
-			"Counted again from the log: %d journeys, %d windows lost, %d of %d ticks with somebody in the "+
-				"void; %d promises looked at %d times\n", again.Journeys, again.WindowsLost, again.VoidTicks, again.Ticks,
-			len(oracle.Rules)-len(idle), looked)
+		fmt.Fprintf(out, "Counted again from the log: %d journeys, %d windows lost, %d of %d ticks with somebody in "+
+			"the void; %d promises looked at %d times\n", again.Journeys, again.WindowsLost, again.VoidTicks,
+			again.Ticks, len(oracle.Rules)-len(idle), looked)
 		if len(idle) > 0 {
 			fmt.Fprintf(out, "Nothing happened by which these could be judged: %s\n", strings.Join(idle, ", "))
 		}
