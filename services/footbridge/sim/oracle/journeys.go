@@ -142,7 +142,8 @@ type journey struct {
 	covered   bool
 	numbers   map[string]int64
 	missing   map[string]int
-	exhausted bool   // no partner is left to ask
+	exhausted bool   // no partner is left to ask, as was said since the last evening
+	none      string // since which day none is; empty where one is asked
 	gaveBack  string // the day on which what they had been told of was handed back
 	had       string // the day on which a navigator last saw to what the person was promised
 	told      string // the day on which somebody last told them something

@@ -127,7 +127,7 @@ func (c *counter) acted(l *line) error {
 		why := c.grant(j, d.Partner, l.At, j.either)
 		c.holds(why == "", l.At, ReadWithoutGrant, j.id, "a partner read who somebody is: %s", why)
 	case kind == "offer.exhausted":
-		j.exhausted = true
+		j.exhausted, j.none = true, c.calendar.on(l.At)
 	case c.offers[d.Offer] != nil:
 		c.moves(l, j, c.offers[d.Offer], kind, d)
 	}
@@ -139,6 +139,7 @@ func (c *counter) raised(l *line, j *journey, d told) {
 	today, p := c.calendar.on(l.At), c.partners[d.Partner]
 	o := &offer{id: d.Offer, journey: j, partner: d.Partner, state: "raised", lastDay: d.LastDay, answerBy: d.AnswerBy}
 	c.offers[o.id] = o
+	j.none = ""
 	j.offers = append(j.offers, o)
 	c.holds(j.either(func(s standing) bool { return s.state == open }), l.At, OfferBarred, j.id,
 		"an offer was prepared of a journey that is %s", j.now.state)

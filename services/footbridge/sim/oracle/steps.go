@@ -202,8 +202,8 @@ func (c *counter) evening(l *line) error {
 	j.stepsOn = today
 	c.lastDay(l, j, today)
 	c.partnersClocks(l, j, today)
-	if j.exhausted && j.now.anyYes(followUp) && !j.met {
-		c.holds(navigators(j.steps), l.At, NobodyLeft, j.id, "no partner is left to ask, and no navigator has a step")
+	if j.exhausted && j.none != "" && j.now.anyYes(followUp) && !j.met {
+		c.holds(navigators(j.steps) || j.had >= j.none, l.At, NobodyLeft, j.id, "no partner is left to ask, and no navigator has a step")
 	}
 	if j.gaveBack != "" {
 		tells := slices.ContainsFunc(j.steps, func(s step) bool { return talks[s.Kind] })
@@ -228,10 +228,14 @@ func (c *counter) lastDay(l *line, j *journey, today string) {
 	j.wasLost = j.last
 	c.WindowsLost++
 	tells := slices.ContainsFunc(j.steps, func(s step) bool { return talks[s.Kind] })
-	recently := j.told != "" && between(j.told, today) <= 3
+	since := plus(today, -3)
+	if j.none != "" { // whoever has been told that there is none for now is promised nothing more
+		since = min(since, j.none)
+	}
+	recently := j.told >= since
 	// A navigator who has told them that it comes later has had the journey. That nobody came to a session of the
 	// last days may be known only when the window is over: then somebody sees to it.
-	has := navigators(j.steps) || j.had != "" && between(j.had, today) <= 3
+	has := navigators(j.steps) || j.had >= since
 	c.holds(has || today > j.last && recently, l.At, WindowUnheld, j.id,
 		"the window ended on %s, and no navigator has a step", j.last)
 	c.holds(tells || recently, l.At, WindowUntold, j.id,
