@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,14 +134,19 @@ func TestAStepThatOneOfItsAddedOwnersTookOnIsHeld(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.sentinel()
-	_, step := w.oneJourney()
+	journey, step := w.oneJourney()
 	w.c.Set(72 * time.Hour)
-	if err := w.flow.Do(t.Context(), func(tx *flow.Tx) error {
-		_, err := w.addOwners(t.Context(), tx, 10)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	// At its time, and then past its grace, as whoever looks next: it is everybody's.
+	testkit.Eventually(t, "whoever is there out of hours is added", func() bool {
+		if err := w.flow.Do(t.Context(), func(tx *flow.Tx) error {
+			_, err := w.addOwners(t.Context(), tx, 10)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		shown, _ := ask[journeyShown](w, "GET", "/api/journeys/"+journey, "")
+		return len(shown.Steps) == 1 && slices.Contains(shown.Steps[0].AlsoOwners, someOwners.OutOfHours)
+	})
 	w.look(s, 1)
 	w.as(schemas.Navigator, "RXX", "n")
 	for _, owner := range []string{someOwners.Navigator, someOwners.OutOfHours} { // who releases the navigator
