@@ -27,7 +27,7 @@ type partner struct {
 	asked  map[string]bool         // offers of which who the person is was asked for
 	gone   bool                    // it has closed
 	over   map[string]calendar.Day // when each offer was first seen completed
-	mine   []offer                 // all of its offers, when it last read them
+	met    map[string]calendar.Day // when it first saw that it had completed an offer of a journey
 	pried  calendar.Day            // when it last tried to read of somebody else
 }
 
@@ -42,7 +42,7 @@ type offer struct {
 func newPartner(r *run, p Partner, id string) *partner {
 	return &partner{run: r, Partner: p, id: id, who: Who{Organisation: id, Role: schemas.Partner,
 		Subject: "sim-worker"}, seen: map[string]time.Time{}, tries: map[string]int{}, tried: map[string]string{},
-		asked: map[string]bool{}, over: map[string]calendar.Day{}}
+		asked: map[string]bool{}, over: map[string]calendar.Day{}, met: map[string]calendar.Day{}}
 }
 
 // prepare says how many people it can take on a week, when it is away, and how it is told.
@@ -96,7 +96,6 @@ func (p *partner) act(ctx context.Context) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p.mine = offers
 	for _, o := range p.inOrder(offers) {
 		did, err := p.does(ctx, o)
 		if err != nil {
@@ -242,14 +241,15 @@ func (p *partner) reads(ctx context.Context, o offer, f *followed) error {
 }
 
 // granted looks at an offer of which its partner could read who the person is: it may exactly while it has taken them
-// on, and for 14 days after it has completed, by this offer or by another of the same journey.
+// on, and for 14 days after it has completed, be it another offer of the same journey.
 func (p *partner) granted(o offer, f *followed) {
 	taken := []string{"accepted", "booked", "kept", "not-kept", "completed"}
-	grants := func(o offer) bool { return !o.Stop && slices.Contains(taken, o.State) && !p.longOver(o) }
-	if !grants(o) && !slices.ContainsFunc(p.mine, func(other offer) bool {
-		known := p.offers[other.Offer]
-		return known != nil && known.journey == f.id && grants(other)
-	}) {
+	today := calendar.DayOf(p.now, p.zone)
+	if o.State == "completed" && !p.longOver(o) {
+		p.met[f.id] = p.over[o.Offer]
+	}
+	met, before := p.met[f.id]
+	if before = before && today <= met+15; o.Stop || !before && (!slices.Contains(taken, o.State) || p.longOver(o)) {
 		p.fault("partner "+p.ID+" read who somebody is of an offer that is "+o.State, f.id)
 	}
 }

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -237,12 +238,14 @@ func (c *counter) stands(l *line) (bool, error) {
 		}
 		j.clinician = j.clinician || d.MayAnswer != ""
 		j.facts(d.Facts)
+		j.unknown(d.TakenBack)
 	case "discharge.withdrawn":
 		c.visits.withdrawn(l.Journey, d.Visit)
 		delete(j.visits, d.Visit)
 		j.now.cancelled = len(j.visits) == 0
 	case "information.supplied":
 		j.facts(d.Facts)
+		j.unknown(d.TakenBack)
 	case "consent.given", "consent.declined", "consent.withdrawn", "consent.lapsed":
 		c.answered(l, j, kind, d.Purposes, d.Organisation)
 	case "person.contact-stopped":
@@ -292,6 +295,15 @@ func (j *journey) facts(facts map[string]any) {
 	}
 	if area, ok := facts["areaResidence"].(string); ok {
 		j.now.area = area
+	}
+	j.fewer = j.fewer || len(facts) > 0
+}
+
+// unknown notes which facts are known no more.
+func (j *journey) unknown(facts []string) {
+	j.now.ages = j.now.ages && !slices.Contains(facts, "age")
+	if slices.Contains(facts, "areaResidence") {
+		j.now.area = ""
 	}
 	j.fewer = j.fewer || len(facts) > 0
 }
