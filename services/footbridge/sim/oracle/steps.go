@@ -203,7 +203,8 @@ func (c *counter) evening(l *line) error {
 	c.lastDay(l, j, today)
 	c.partnersClocks(l, j, today)
 	if j.exhausted && j.none != "" && j.now.anyYes(followUp) && !j.met {
-		c.holds(navigators(j.steps) || j.had >= j.none, l.At, NobodyLeft, j.id, "no partner is left to ask, and no navigator has a step")
+		c.holds(navigators(j.steps) || j.had >= j.none, l.At, NobodyLeft, j.id,
+			"no partner is left to ask, and no navigator has a step")
 	}
 	if j.gaveBack != "" {
 		tells := slices.ContainsFunc(j.steps, func(s step) bool { return talks[s.Kind] })
