@@ -31,6 +31,7 @@ type Shifted struct {
 
 	mu        sync.Mutex
 	sets      int           // how often it was set
+	instants  int           // how many instants a held clock of one process alone has shown; 0 of any other
 	found     int           // looks that found something, since it was first set
 	moved     chan struct{} // closed by the next Set; nil while nobody waits for it
 	followers map[*Follower]struct{}
@@ -87,6 +88,9 @@ const heldSlower = 1000
 
 // Held is a clock that shows the instant it was moved to, and goes on from there by a thousandth of real time: what
 // happens keeps its order, and a slow machine makes nothing late.
+//
+// Where one process alone works by it (NewHeldAlone), a loop that has found nothing at an instant, and in whose service
+// nothing was written since, need not look again at that instant: Follower.Instant.
 type Held struct {
 	Shifted
 	shows atomic.Pointer[heldInstant]
@@ -101,6 +105,13 @@ func NewHeld(at time.Time) *Held {
 	return h
 }
 
+// NewHeldAlone makes a clock that shows at, for one process alone: nobody else writes what its loops look at.
+func NewHeldAlone(at time.Time) *Held {
+	h := NewHeld(at)
+	h.instants = 1
+	return h
+}
+
 // Now is the instant that the clock was moved to, and a little.
 func (h *Held) Now() time.Time {
 	shows := h.shows.Load()
@@ -111,6 +122,11 @@ func (h *Held) Now() time.Time {
 func (h *Held) MoveTo(at time.Time) {
 	if at.After(h.Now()) {
 		h.shows.Store(&heldInstant{at.UTC(), time.Now()})
+		h.mu.Lock()
+		if h.instants > 0 {
+			h.instants++
+		}
+		h.mu.Unlock()
 	}
 	h.Set(0)
 }
@@ -162,6 +178,16 @@ func (f *Follower) Look() <-chan struct{} {
 	}
 	f.looking = f.clock.sets
 	return f.clock.moved
+}
+
+// Instant numbers the instants that the clock is moved to; 0 where it goes on by itself, or other processes work by it.
+func (f *Follower) Instant() int {
+	if f == nil {
+		return 0
+	}
+	f.clock.mu.Lock()
+	defer f.clock.mu.Unlock()
+	return f.clock.instants
 }
 
 // Found notes that a look found something to do.

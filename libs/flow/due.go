@@ -42,6 +42,7 @@ func (f *Flow) doDue(due Due, limit int) (taken int, rows []string, err error) {
 			taken, err = due.Run(life, tx, limit)
 			return err
 		})
+		tx.idle = taken == 0
 		rows = tx.attempted
 		return errors.Join(panicked, result)
 	})
@@ -133,6 +134,7 @@ func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake 
 	defer follower.Leave()
 	for ctx.Err() == nil {
 		moved := follower.Look()
+		before := f.circumstances(follower)
 		found, err := once()
 		if err != nil && ctx.Err() == nil {
 			f.faults.set(name, err)
@@ -143,6 +145,9 @@ func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake 
 		if found != nothing {
 			follower.Found()
 		}
+		if found != nothing || err != nil {
+			before = circumstances{}
+		}
 		if found == more && err == nil {
 			continue
 		}
@@ -152,12 +157,34 @@ func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake 
 		} else {
 			retry = time.After(min(every, retryAfter))
 		}
-		select {
-		case <-ctx.Done():
-		case <-moved:
-		case <-wake:
-		case <-tick.C:
-		case <-retry:
+		for same := true; same; {
+			same = false
+			select {
+			case <-ctx.Done():
+			case <-moved:
+				moved = follower.Look()
+				now := f.circumstances(follower)
+				if every >= time.Minute {
+					now.commits = before.commits // what is looked for so seldom is soon enough at the next instant
+				}
+				if same = before.instant > 0 && now == before; same {
+					follower.Looked() // it would find nothing again
+				}
+			case <-wake:
+			case <-tick.C:
+			case <-retry:
+			}
 		}
 	}
+}
+
+// circumstances are what the result of a look hangs on, where a clock that a test holds says so: the instant that it
+// shows, and how much the service has committed.
+type circumstances struct {
+	instant int
+	commits uint64
+}
+
+func (f *Flow) circumstances(follower *clock.Follower) circumstances {
+	return circumstances{follower.Instant(), f.commits.Load()}
 }

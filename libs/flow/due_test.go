@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
@@ -97,4 +98,42 @@ func doRows(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 		tx.Queue(`update thing set done = done + $2 where id = $1`, id, by)
 	}
 	return len(ids), nil
+}
+
+// TestALoopThatFoundNothingLooksAgainAtTheSameInstantOnlyAfterACommit: where one process alone works by a held clock,
+// nothing else can have changed what falls due; what is looked for each hour is soon enough at the next instant.
+func TestALoopThatFoundNothingLooksAgainAtTheSameInstantOnlyAfterACommit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := time.Now().UTC().Truncate(time.Second)
+	held := clock.NewHeldAlone(began)
+	var often, seldom atomic.Int64
+	counts := func(n *atomic.Int64) func(context.Context, *flow.Tx, int) (int, error) {
+		return func(context.Context, *flow.Tx, int) (int, error) { n.Add(1); return 0, nil }
+	}
+	w.tune = func(c *flow.Config) {
+		c.Clock = held
+		c.Due = []flow.Due{{Name: "often", Every: time.Minute - time.Second, Limit: 1, Run: counts(&often)},
+			{Name: "seldom", Every: time.Hour, Limit: 1, Run: counts(&seldom)}}
+	}
+	asker := w.start("asker", nil, nil)
+	looked := func(why string, moreOften, moreSeldom int64, at time.Time) {
+		t.Helper()
+		before, beforeSeldom := often.Load(), seldom.Load()
+		held.MoveTo(at)
+		testkit.Eventually(t, "all have looked", held.Settled)
+		if o, s := often.Load()-before, seldom.Load()-beforeSeldom; o != moreOften || s != moreSeldom {
+			t.Errorf("%s: %d and %d looks, not %d and %d", why, o, s, moreOften, moreSeldom)
+		}
+	}
+	testkit.Eventually(t, "both have looked once", func() bool { return often.Load() == 1 && seldom.Load() == 1 })
+	later := began.Add(time.Hour)
+	looked("another instant", 1, 1, later)
+	looked("the same instant", 0, 0, later)
+	if err := asker.Do(t.Context(), func(*flow.Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	looked("the same instant after a commit", 1, 0, later)
+	looked("the same instant again", 0, 0, later)
+	looked("the next instant", 1, 1, later.Add(time.Hour))
 }

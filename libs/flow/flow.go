@@ -165,6 +165,7 @@ type Flow struct {
 	newest      atomic.Int64              // when the stream's newest message was stored, in nanoseconds since 1970
 	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
 	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own
+	commits     atomic.Uint64             // of this process, but those of looks that found nothing
 	readings    atomic.Uint64             // how many readings of the durable were begun, or were cut short; see heard
 	// the last message of the last rebuild, and since when it is known; the looking loop's own
 	rebuilt struct {

@@ -54,6 +54,7 @@ type Tx struct {
 	events    []Event
 	trace     traceContext
 	onAfter   []func()
+	idle      bool     // a look of a due loop that found nothing
 	attempted []string // rows of a due loop
 	postponed []string
 }
@@ -174,6 +175,9 @@ func (tx *Tx) commit() error {
 
 // published hands committed events to the publisher and runs what waits for the commit.
 func (tx *Tx) published(out []outgoing) {
+	if !tx.idle {
+		tx.flow.commits.Add(1)
+	}
 	for _, fn := range tx.onAfter {
 		fn()
 	}
@@ -251,6 +255,7 @@ func (f *Flow) resolveLater(writer *tracker, out []outgoing) {
 		switch {
 		case err != nil: // the process ends; whoever takes this writer over reads the outbox
 		case committed:
+			f.commits.Add(1)
 			f.publishAll(writer, out)
 		default:
 			writer.voidAll(out)

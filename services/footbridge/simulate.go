@@ -55,7 +55,7 @@ func simulate(ctx context.Context, args []string) error {
 	if err != nil {
 		return service.Usage{Err: err}
 	}
-	held := clock.NewHeld(scenario.Begins().Add(-time.Hour))
+	held := clock.NewHeldAlone(scenario.Begins().Add(-time.Hour))
 	end, err := o.asSimulation(held, scenario)
 	if err != nil {
 		return err
@@ -107,6 +107,8 @@ func (o *options[T]) asSimulation(held *clock.Held, scenario *sim.Scenario) (end
 		principal.HashToken(o.simulation), o.Organisation, schemas.System, sim.Source)
 	err = errors.Join(os.WriteFile(o.Tokens, []byte(line), 0o600), o.directoryOf(scenario, folder), o.freePorts())
 	o.development, o.LogText, o.quiet, o.clock = true, true, true, held
+	// Each connection plans each statement for itself, and again on each new day; nobody reads traces here.
+	o.Connections, o.NoTraces = 4, true
 	// Rates are by the machine's clock, and a day passes here in less than a second.
 	o.rates = gateway.Rates{Systems: unbounded, People: unbounded, Unknown: unbounded, Guests: unbounded,
 		AllGuests: unbounded, Knocks: unbounded, Codes: unbounded, AllCodes: unbounded}
@@ -157,6 +159,15 @@ func (p *process) simulated(ctx context.Context, held *clock.Held, scenario *sim
 	return report.Conclude(os.Stdout, f.Out)
 }
 
+// session is one of somebody who is signed in, and when it was last used.
+type session struct {
+	cookie *http.Cookie
+	used   time.Time
+}
+
+// signedInFor is for how long nothing may be done in a session before another is begun: less than the gateway allows.
+const signedInFor = 25 * time.Minute
+
 // simSystem is this process as a simulation reaches it from outside.
 type simSystem struct {
 	*process
@@ -165,7 +176,7 @@ type simSystem struct {
 	conn *bus.Conn
 
 	mu      sync.Mutex
-	cookies map[principal.Principal]*http.Cookie
+	cookies map[principal.Principal]session
 	seen    map[string]bool // ids of events on the bus since mark
 	news    []flow.Event
 	mark    time.Time
@@ -177,7 +188,7 @@ type simSystem struct {
 }
 
 func (p *process) simSystem(ctx context.Context, held *clock.Held) (s *simSystem, stop func(), err error) {
-	s = &simSystem{process: p, held: held, cookies: map[principal.Principal]*http.Cookie{}, seen: map[string]bool{},
+	s = &simSystem{process: p, held: held, cookies: map[principal.Principal]session{}, seen: map[string]bool{},
 		mark: held.Now()}
 	admin, _, err := p.cfg.adminDatabase()
 	if err != nil {
@@ -331,9 +342,10 @@ func (s *simSystem) sign(request *http.Request, who sim.Who) error {
 	}
 	p := principalOf(who)
 	s.mu.Lock()
-	cookie := s.cookies[p]
+	one, now := s.cookies[p], s.held.Now()
 	s.mu.Unlock()
-	if cookie == nil {
+	cookie := one.cookie
+	if cookie == nil || now.Sub(one.used) > signedInFor {
 		page := signedIn{}
 		if err := s.sessions.Begin(page, request, p); err != nil {
 			return err
@@ -342,10 +354,10 @@ func (s *simSystem) sign(request *http.Request, who sim.Who) error {
 		if cookie, err = http.ParseSetCookie(http.Header(page).Get("Set-Cookie")); err != nil {
 			return fmt.Errorf("signing in as a %s: %w", who.Role, err)
 		}
-		s.mu.Lock()
-		s.cookies[p] = cookie
-		s.mu.Unlock()
 	}
+	s.mu.Lock()
+	s.cookies[p] = session{cookie, now}
+	s.mu.Unlock()
 	request.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
 	return nil
 }
@@ -362,6 +374,13 @@ func (s *simSystem) Settle(ctx context.Context) error {
 		return err
 	}
 	return s.looked(ctx, s.held.Now())
+}
+
+// Taken waits until every event that was written is published and taken in, and looks at nothing that falls due.
+func (s *simSystem) Taken(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	return s.resolved(ctx)
 }
 
 // looked moves the clock and waits until all loops have looked at it, again for as long as anything comes of it.
@@ -417,9 +436,7 @@ func (s *simSystem) allSeen(ids []string) bool {
 
 // until asks again and again until something is so.
 func (s *simSystem) until(ctx context.Context, what string, is func() (bool, error)) error {
-	pause := time.NewTicker(time.Millisecond)
-	defer pause.Stop()
-	for {
+	for pause := time.Millisecond; ; pause = min(2*pause, 8*time.Millisecond) {
 		switch so, err := is(); {
 		case err != nil && !s.chaos:
 			return err
@@ -430,7 +447,7 @@ func (s *simSystem) until(ctx context.Context, what string, is func() (bool, err
 		case <-ctx.Done():
 			return fmt.Errorf("waiting until %s at %s: %w; %s", what, s.held.Now().Format(time.RFC3339),
 				context.Cause(ctx), s.notReady())
-		case <-pause.C:
+		case <-time.After(pause):
 		}
 	}
 }

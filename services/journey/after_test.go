@@ -82,7 +82,7 @@ func TestThePersonReadsWhatWasDeletedAndWhatWasKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sentence(string(schemas.OfferDeletionConfirmed), details)
+		return Sentence(string(schemas.OfferDeletionConfirmed), details)
 	}
 	if got := read(nil, ""); got != "The organisation has deleted what it knew of you." {
 		t.Error(got)
@@ -108,7 +108,7 @@ func TestAReminderOfWhatIsOverSaysThatSomebodyAsks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := sentence(string(schemas.OfferNudged), details); !strings.Contains(got, says) {
+		if got := Sentence(string(schemas.OfferNudged), details); !strings.Contains(got, says) {
 			t.Errorf("%s: %s", about, got)
 		}
 	}

@@ -267,13 +267,13 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 	}
 	for _, e := range entries {
 		s.Timeline = append(s.Timeline, lineShown{At: e.At.In(a.zone), Type: e.Type, Event: e.Event,
-			Sentence: sentence(e.Sentence, e.Details), Details: e.Details})
+			Sentence: Sentence(e.Sentence, e.Details), Details: e.Details})
 	}
 	return s
 }
 
-// sentence returns what the person reads about a line.
-func sentence(key string, details json.RawMessage) string {
+// Sentence returns what the person reads about a line of a type, with its details.
+func Sentence(key string, details json.RawMessage) string {
 	if s, ok := lines[key]; ok {
 		return s
 	}

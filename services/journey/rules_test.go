@@ -934,7 +934,7 @@ func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
 				t.Errorf("%s: %v, want %s", name, got, tc.want)
 			}
 		}
-		if text := sentence(string(tc.line), nil); text == "" || text == string(tc.line) {
+		if text := Sentence(string(tc.line), nil); text == "" || text == string(tc.line) {
 			t.Errorf("%s has no sentence", name)
 		}
 	}

@@ -116,7 +116,7 @@ func TestWithChaosTheHospitalSendsTwiceAndAgain(t *testing.T) {
 			continue
 		}
 		sent++
-		if err := r.hospital.sendHL7(t.Context(), m); err != nil {
+		if err := r.hospital.sendHL7(t.Context(), &r.hospital.lines[0], m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -32,6 +32,7 @@ func (p *planted) Ask(_ context.Context, _ Who, r Request) (Answer, error) {
 func (p *planted) MLLP() string                            { return "" }
 func (p *planted) MoveTo(context.Context, time.Time) error { return nil }
 func (p *planted) Settle(context.Context) error            { return nil }
+func (p *planted) Taken(context.Context) error             { return nil }
 func (p *planted) News() []flow.Event {
 	news := p.news
 	p.news = nil
@@ -86,21 +87,25 @@ func findsNothing(t *testing.T, r *run) {
 
 func TestTheCheckOfTheVoidCountsEachAndFindsWhoHasNoAddedOwner(t *testing.T) {
 	t.Parallel()
-	p := &planted{answers: map[string]string{}}
+	p := &planted{answers: map[string]string{"/api/journeys": `{"items":[{"journey":"` + aJourney + `"}]}`}}
 	r := among(t, p)
-	listed := func(added string) {
-		p.answers["/api/journeys"] = `{"items":[{"journey":"` + aJourney +
-			`","state":"open","next":{"kind":"session",` +
-			`"owner":"partner:id-north-peers","alsoOwners":` + added + `}}]}`
-		if err := r.void(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	due := r.now.Add(-grace)
+	passes := func(d time.Duration, added ...string) {
+		r.now = r.now.Add(d)
+		r.judge([]listedJourney{{Journey: aJourney, State: "open", Next: &step{Kind: "session",
+			Owner: "partner:id-north-peers", AlsoOwners: added, DueAt: due}}})
 	}
-	listed(`["navigator:duty"]`)
+	passes(0, "navigator:duty")
+	findsNothing(t, r) // it has just passed
+	passes(time.Hour, "navigator:duty")
+	findsNothing(t, r) // it may have been opened since the sentinel looked
+	passes(0, "navigator:duty")
+	findsNothing(t, r)
+	passes(time.Hour, "navigator:duty")
 	finds(t, r, "the sentinel has not said so")
 	p.says(t, schemas.JourneyInVoid, schemas.JourneyInVoidData{Reason: "overdue"})
 	r.mustObserve(t)
-	listed(`["navigator:duty"]`)
+	passes(time.Hour, "navigator:duty")
 	findsNothing(t, r)
 	p.says(t, schemas.JourneyInVoid, schemas.JourneyInVoidData{Reason: "differs"})
 	r.mustObserve(t)
@@ -108,13 +113,19 @@ func TestTheCheckOfTheVoidCountsEachAndFindsWhoHasNoAddedOwner(t *testing.T) {
 	if r.report.Void != 1 || r.report.VoidNow["session of partner:north-peers"] != 1 {
 		t.Errorf("the void is %d, %v", r.report.Void, r.report.VoidNow)
 	}
-	listed(`[]`)
+	passes(0)
 	finds(t, r, "nobody was added to it")
-	p.answers["/api/journeys"] = `{"items":[{"journey":"` + aJourney + `","state":"open"}]}`
 	if err := r.void(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	finds(t, r, "has no next step")
+	findsNothing(t, r)
+	r.judge(nil)
+	if err := r.void(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.report.Faults) != 1 || !strings.Contains(r.report.Faults[0].What, "the list shows 1 journeys") {
+		t.Errorf("the list shows one that is not there, and it found %+v", r.report.Faults)
+	}
 }
 
 func TestTheChecksOfContactsFindEachThatWasNotAllowed(t *testing.T) {
@@ -259,6 +270,15 @@ func TestTheChecksByTheDatabaseFindWhatIsPlanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	findsNothing(t, r)
+	exec(`update journey.journey set holding_step = (select id from journey.step), holding_due = (select due_at
+		from journey.step)`)
+	if err := r.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	finds(t, r, "nobody was added to it")
+	if r.report.Void != 1 || r.report.VoidNow["partner-answers of partner:x"] != 1 {
+		t.Errorf("the void is %d, %v", r.report.Void, r.report.VoidNow)
+	}
 
 	yes := true
 	f := r.follow(aJourney)

@@ -54,8 +54,9 @@ type followed struct {
 	fromHour        int      // the hours at which they said that they may be rung; 0 where they named none
 	toHour          int
 	window          window
-	watched         bool   // the sentinel has said that it is in the void
-	next, nextOwner string // what comes next, at the last look
+	watched         bool      // the sentinel has said that it is in the void
+	late            time.Time // when it was first seen there, and the sentinel had not said so yet
+	next, nextOwner string    // what comes next, at the last look
 }
 
 // offered is an offer as it was seen on the bus.
@@ -130,6 +131,14 @@ func (r *run) settle(ctx context.Context) error {
 	return r.observe(ctx)
 }
 
+// taken waits until what has been sent has come to everybody; what falls due is not looked at.
+func (r *run) taken(ctx context.Context) error {
+	if err := r.cfg.System.Taken(ctx); err != nil {
+		return err
+	}
+	return r.observe(ctx)
+}
+
 // day lives through one local day, hour by hour; hours in which nobody works and nothing comes are left out.
 func (r *run) day(ctx context.Context, first calendar.Day, n int) error {
 	day := first + calendar.Day(n)
@@ -164,16 +173,16 @@ func (r *run) hour(ctx context.Context, at time.Time) error {
 	if err := r.spent("moving the clock", func() error { return r.move(ctx, at) }); err != nil {
 		return err
 	}
-	if err := r.actAll(ctx, act{"the hospital", r.hospital.act}, act{"people", r.tell}); err != nil {
+	if err := r.actAll(ctx, r.taken, act{"the hospital", r.hospital.act}, act{"people", r.tell}); err != nil {
 		return err
 	}
 	if err := r.breaks(ctx); err != nil {
 		return err
 	}
-	if err := r.actAll(ctx, act{"staff", r.teamsAct}, act{"callers", r.callersAct}); err != nil {
+	if err := r.actAll(ctx, r.settle, act{"staff", r.teamsAct}, act{"callers", r.callersAct}); err != nil {
 		return err
 	}
-	if err := r.actAll(ctx, act{"partners", r.partnersAct}); err != nil {
+	if err := r.actAll(ctx, r.settle, act{"partners", r.partnersAct}); err != nil {
 		return err
 	}
 	return r.spent("checks", func() error { return r.check(ctx) })
@@ -186,7 +195,7 @@ type act struct {
 }
 
 // actAll lets some act, and waits until what follows from that has happened.
-func (r *run) actAll(ctx context.Context, acts ...act) error {
+func (r *run) actAll(ctx context.Context, follows func(context.Context) error, acts ...act) error {
 	did := 0
 	for _, a := range acts {
 		if err := r.spent(a.who, func() error {
@@ -200,7 +209,7 @@ func (r *run) actAll(ctx context.Context, acts ...act) error {
 	if did == 0 {
 		return nil
 	}
-	return r.spent("what follows", func() error { return r.settle(ctx) })
+	return r.spent("what follows", func() error { return follows(ctx) })
 }
 
 // spent does something and notes on whom the machine's time went.

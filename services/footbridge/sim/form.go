@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,8 @@ func (t *team) filled(s step, f *followed, action schemas.Action) map[string][]s
 			values[field.Name] = field.Values
 			continue
 		}
-		if value, ok := t.field(s, f, action, field, purpose); ok {
+		value, ok := t.field(s, f, action, field, purpose)
+		if ok && (len(field.Values) == 0 || slices.Contains(field.Values, value)) {
 			values[field.Name] = []string{value}
 		} else if field.Required {
 			values[field.Name] = []string{t.usual(field)}

@@ -68,5 +68,8 @@ func (r *Report) write(dir string) error {
 			return err
 		}
 	}
-	return nil
+	if r.timeline == nil {
+		return nil
+	}
+	return r.timeline.write(dir, r.zone)
 }

@@ -60,6 +60,10 @@ type Report struct {
 
 	people map[*Person]*Fate
 	voided map[string]bool
+
+	voidJust int       // of Void, those whose grace ends at this very moment
+	timeline *Timeline // of one of them; nil where nothing is written down
+	zone     *time.Location
 }
 
 // Fault is something that must never be: when, what, and of which journey.
@@ -125,6 +129,13 @@ func (r *run) conclude(ctx context.Context) error {
 		p.Until = p.Days[n-1].Day
 	}
 	p.VoidEver = len(p.voided)
+	if r.cfg.Out != "" {
+		timeline, err := r.readTimeline(ctx)
+		if err != nil {
+			return err
+		}
+		p.timeline, p.zone = timeline, r.zone
+	}
 	for _, person := range r.world.People {
 		if person.InScope {
 			r.count(person)
@@ -225,7 +236,7 @@ func (r *Report) Conclude(out io.Writer, dir string) error {
 		if err := r.write(dir); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "\nlog, summary, page and pictures are in %s\n", dir)
+		fmt.Fprintf(out, "\nlog, summary, page, pictures and a timeline are in %s\n", dir)
 	}
 	if len(r.Faults) > 0 {
 		return errors.New("what must always hold did not: see the faults")

@@ -36,9 +36,11 @@ type System interface {
 	Ask(ctx context.Context, who Who, r Request) (Answer, error)
 	// MLLP is where the hospital sends, as host:port.
 	MLLP() string
-	// MoveTo moves the clock and returns when all that follows has happened; Settle waits for that alone.
+	// MoveTo moves the clock and returns when all that follows has happened; Settle waits for that alone, and Taken
+	// until every service has taken in what the others have said, without what falls due.
 	MoveTo(ctx context.Context, at time.Time) error
 	Settle(ctx context.Context) error
+	Taken(ctx context.Context) error
 	// News are the events that were published since it was last asked.
 	News() []flow.Event
 }
@@ -148,24 +150,37 @@ type page[T any] struct {
 
 // all reads a list to its end.
 func all[T any](ctx context.Context, r *run, who Who, path string) (items []T, err error) {
+	err = pages(ctx, r, who, path, 200, func(some []T) (more bool, err error) {
+		items = append(items, some...)
+		return true, nil
+	})
+	return items, err
+}
+
+// pages reads a list page by page, for as long as more of it is wanted.
+func pages[T any](ctx context.Context, r *run, who Who, path string, limit int,
+	take func([]T) (more bool, err error)) error {
+	joined := "?"
+	if strings.Contains(path, "?") {
+		joined = "&"
+	}
 	for cursor := ""; ; {
 		var p page[T]
-		at := path + "?limit=200"
-		if strings.Contains(path, "?") {
-			at = path + "&limit=200"
-		}
+		at := fmt.Sprintf("%s%slimit=%d", path, joined, limit)
 		if cursor != "" {
 			at += "&cursor=" + cursor
 		}
 		if err := r.read(ctx, who, at, &p); err != nil {
-			return nil, err
+			return err
 		}
-		items = append(items, p.Items...)
+		if more, err := take(p.Items); err != nil || !more {
+			return err
+		}
 		if p.Next == cursor && cursor != "" {
-			return nil, fmt.Errorf("asking %s: the page after %q is that page again", path, cursor)
+			return fmt.Errorf("asking %s: the page after %q is that page again", path, cursor)
 		}
 		if cursor = p.Next; cursor == "" {
-			return items, nil
+			return nil
 		}
 	}
 }

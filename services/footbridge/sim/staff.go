@@ -68,26 +68,30 @@ func (t *team) act(ctx context.Context) (done int, err error) {
 	}
 	t.left += t.People * 60 / float64(t.Minutes)
 	before := t.now.Add(leadTime).UTC().Format(time.RFC3339)
-	steps, err := all[step](ctx, t.run, t.who, "/api/steps?team="+t.Name+"&due="+strings.ReplaceAll(before, "+", "%2B"))
-	if err != nil {
-		return 0, err
-	}
-	for _, s := range t.inOrder(steps) {
-		if t.left < 1 {
-			break
+	path := "/api/steps?team=" + t.Name + "&due=" + strings.ReplaceAll(before, "+", "%2B")
+	err = pages(ctx, t.run, t.who, path, stepsAtOnce, func(steps []step) (bool, error) {
+		for _, s := range t.inOrder(steps) {
+			if t.left < 1 {
+				break
+			}
+			did, err := t.does(ctx, s)
+			if err != nil {
+				return false, fmt.Errorf("%s of journey %s: %w", s.Kind, s.Journey, err)
+			}
+			if did {
+				t.left--
+				done++
+			}
 		}
-		did, err := t.does(ctx, s)
-		if err != nil {
-			return done, fmt.Errorf("%s of journey %s: %w", s.Kind, s.Journey, err)
-		}
-		if did {
-			t.left--
-			done++
-		}
-	}
+		return t.left >= 1, nil
+	})
 	t.left = min(t.left, 1) // time that was not needed is over
-	return done, nil
+	return done, err
 }
+
+// stepsAtOnce is how much of a list is read before what is in it is done: whoever has time for ten steps does not read
+// a thousand.
+const stepsAtOnce = 50
 
 // leadTime is how long before its time somebody begins with a step.
 const leadTime = 30 * time.Hour

@@ -62,6 +62,20 @@ func stepsDueBy(ctx context.Context, db *pgxpool.Pool, by time.Time) ([]openStep
 	})
 }
 
+// pastGrace are the journeys whose next step was due before a time.
+func pastGrace(ctx context.Context, db *pgxpool.Pool, before time.Time) (late []listedJourney, err error) {
+	rows, err := db.Query(ctx, `select j.id::text, s.kind, s.owner, s.added_owners, s.due_at from journey.journey j
+		join journey.step s on s.id = j.holding_step where j.holding_due < $1 order by j.holding_due, j.id`, before)
+	if err != nil {
+		return nil, fmt.Errorf("looking for journeys past their grace: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (j listedJourney, err error) {
+		j.Next = &step{}
+		err = row.Scan(&j.Journey, &j.Next.Kind, &j.Next.Owner, &j.Next.AlsoOwners, &j.Next.DueAt)
+		return j, err
+	})
+}
+
 // holding is who had a journey in hand on the last day of its window.
 type holding struct {
 	// Held: a navigator had an open step of the journey on that day, or has seen to one in the three days before. Told:

@@ -114,7 +114,8 @@ func (r *run) tellsTick(ctx context.Context) error {
 	return nil
 }
 
-// tellsVoid writes down which journeys the system lists as past their time and grace.
+// tellsVoid writes down which journeys stand past their time and grace; each evening the list that people read is
+// compared with that (void).
 func (r *run) tellsVoid(list []listedJourney) {
 	ids := make([]string, len(list))
 	for i, j := range list {
