@@ -76,6 +76,10 @@ generate: ## schemas, AsyncAPI, OpenAPI, tables in docs/ from the Go types, docs
 pictures: postgres browser ## the pictures of the main pages in docs/guides/pages.md, made again
 	@FOOTBRIDGE_PICTURES=1 go test -timeout 10m -count=1 -run TheGuideShowsTheMainPages footbridge/tests/browser
 
+simulated: build ## docs/simulated made again: ninety days of a small place, its pictures, and what one person reads
+	@bin/footbridge sim --days 90 --discharges 40 --seed 3 --out docs/simulated
+	@rm docs/simulated/log.jsonl docs/simulated/page.html
+
 frontend:
 	@./tools/frontend/ensure.sh
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -286,9 +287,7 @@ func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (answer
 	for {
 		answer, err = s.ask(ctx, who, r)
 		if err == nil && answer.Status == http.StatusUnauthorized {
-			s.mu.Lock()
-			delete(s.cookies, principalOf(who))
-			s.mu.Unlock()
+			s.signedOut(who)
 			answer, err = s.ask(ctx, who, r)
 		}
 		if !s.chaos || err == nil && answer.Status < http.StatusInternalServerError || ctx.Err() != nil ||
@@ -300,6 +299,13 @@ func (s *simSystem) Ask(ctx context.Context, who sim.Who, r sim.Request) (answer
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// signedOut forgets the session of somebody.
+func (s *simSystem) signedOut(who sim.Who) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.cookies, principalOf(who))
 }
 
 func principalOf(who sim.Who) principal.Principal {
@@ -328,6 +334,45 @@ func (s *simSystem) ask(ctx context.Context, who sim.Who, r sim.Request) (sim.An
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
 	return sim.Answer{Status: response.StatusCode, Body: body}, err
+}
+
+// Follow reads server-sent events as somebody who is signed in, until the stream or ctx ends.
+func (s *simSystem) Follow(ctx context.Context, who sim.Who, path, last string,
+	take func(id string, event []byte)) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.cfg.HTTPAddr+path, nil)
+	if err != nil {
+		return err
+	}
+	if last != "" {
+		request.Header.Set("Last-Event-ID", last)
+	}
+	if err := s.sign(request, who); err != nil {
+		return err
+	}
+	response, err := http.DefaultTransport.RoundTrip(request) // without the time limit of a request that is answered
+	if err != nil {
+		return fmt.Errorf("following %s: %w", path, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		if response.StatusCode == http.StatusUnauthorized {
+			s.signedOut(who) // the session ended meanwhile; the next is begun by asking again
+			return nil
+		}
+		return fmt.Errorf("following %s: %s", path, response.Status)
+	}
+	id, lines := "", bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ": ")
+		switch name {
+		case "id":
+			id = value
+		case "data":
+			take(id, []byte(value))
+		}
+	}
+	return nil // a stream that breaks off is followed again
 }
 
 // sign says in a request who is asking: a system by its token, a person by the session that they began; who has no

@@ -878,10 +878,10 @@ func TestThePersonReadsNoAnswerThatTheyDidNotGive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := sentence(string(kind), details); strings.Contains(got, "You said") || got == "" {
+		if got := Sentence(string(kind), details); strings.Contains(got, "You said") || got == "" {
 			t.Errorf("%s reads %q", kind, got)
 		}
-		if got := sentence(string(kind), json.RawMessage(`{}`)); !strings.Contains(got, "You said") {
+		if got := Sentence(string(kind), json.RawMessage(`{}`)); !strings.Contains(got, "You said") {
 			t.Errorf("their own answer reads %q", got)
 		}
 	}

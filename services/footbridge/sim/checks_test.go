@@ -33,6 +33,16 @@ func (p *planted) MLLP() string                            { return "" }
 func (p *planted) MoveTo(context.Context, time.Time) error { return nil }
 func (p *planted) Settle(context.Context) error            { return nil }
 func (p *planted) Taken(context.Context) error             { return nil }
+func (p *planted) Follow(ctx context.Context, _ Who, _, last string, take func(id string, event []byte)) error {
+	if last == "" {
+		take("1", []byte(`{"id":"a"}`))
+		take("2", []byte(`{"id":"b"}`))
+		return nil // it ended, and is followed again from there
+	}
+	take("2", []byte(`{"id":"b"}`))
+	<-ctx.Done()
+	return nil
+}
 func (p *planted) News() []flow.Event {
 	news := p.news
 	p.news = nil

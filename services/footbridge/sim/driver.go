@@ -99,6 +99,11 @@ func newRun(cfg Config) (*run, error) {
 
 func (r *run) close() {
 	r.hospital.hangUp()
+	for _, p := range r.partners {
+		if p.shut != nil {
+			p.shut()
+		}
+	}
 	r.log.close()
 }
 

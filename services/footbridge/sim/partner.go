@@ -18,17 +18,21 @@ import (
 type partner struct {
 	*run
 	Partner
-	id     string
-	who    Who
-	cursor string
-	seen   map[string]time.Time    // when each offer was first seen by a worker
-	tries  map[string]int          // to reach the person of an offer
-	tried  map[string]string       // the day of the last try
-	asked  map[string]bool         // offers of which who the person is was asked for
-	gone   bool                    // it has closed
-	over   map[string]calendar.Day // when each offer was first seen completed
-	met    map[string]calendar.Day // when it first saw that it had completed an offer of a journey
-	pried  calendar.Day            // when it last tried to read of somebody else
+	id      string
+	who     Who
+	cursor  string
+	seen    map[string]time.Time    // when each offer was first seen by a worker
+	tries   map[string]int          // to reach the person of an offer
+	tried   map[string]string       // the day of the last try
+	asked   map[string]bool         // offers of which who the person is was asked for
+	gone    bool                    // it has closed
+	over    map[string]calendar.Day // when each offer was first seen completed
+	met     map[string]calendar.Day // when it first saw that it had completed an offer of a journey
+	pried   calendar.Day            // when it last tried to read of somebody else
+	inbox   inbox                   // what came to its system by itself
+	mailed  map[string]bool         // ids of mails that were read
+	letters []letter                // that wait for an answer
+	shut    func()                  // ends that its system takes what comes; nil where nothing comes by itself
 }
 
 // offer is an offer as its partner sees it.
@@ -42,7 +46,8 @@ type offer struct {
 func newPartner(r *run, p Partner, id string) *partner {
 	return &partner{run: r, Partner: p, id: id, who: Who{Organisation: id, Role: schemas.Partner,
 		Subject: "sim-worker"}, seen: map[string]time.Time{}, tries: map[string]int{}, tried: map[string]string{},
-		asked: map[string]bool{}, over: map[string]calendar.Day{}, met: map[string]calendar.Day{}}
+		asked: map[string]bool{}, over: map[string]calendar.Day{}, inbox: inbox{ids: map[string][]byte{}},
+		mailed: map[string]bool{}, met: map[string]calendar.Day{}}
 }
 
 // prepare says how many people it can take on a week, when it is away, and how it is told.
@@ -60,7 +65,7 @@ func (p *partner) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return p.begins(ctx)
 }
 
 func (p *partner) must(ctx context.Context, what string, body []byte) error {
@@ -80,7 +85,8 @@ func (p *partner) act(ctx context.Context) (done int, err error) {
 	if p.Closes != "" && day.String() >= p.Closes {
 		return p.shuts(ctx, hour)
 	}
-	if p.Way == "feed" {
+	p.takesInbox()
+	if p.Way == byFeed {
 		if err := p.takes(ctx); err != nil {
 			return 0, err
 		}
@@ -91,6 +97,11 @@ func (p *partner) act(ctx context.Context) (done int, err error) {
 	}
 	if err := p.pries(ctx); err != nil {
 		return 0, err
+	}
+	if p.Way == byMail {
+		if done, err = p.answersMail(ctx); err != nil {
+			return done, fmt.Errorf("a link that was mailed: %w", err)
+		}
 	}
 	offers, err := all[offer](ctx, p.run, p.who, "/api/offers")
 	if err != nil {
@@ -121,6 +132,13 @@ func (p *partner) inOrder(offers []offer) []offer {
 
 // takes reads the partner's feed to its end, and says so by asking on.
 func (p *partner) takes(ctx context.Context) error {
+	return p.feed(ctx, func(item json.RawMessage) {
+		p.log.write(line{At: p.now, Kind: "received", By: "partner:" + p.ID, About: string(p.Way), Data: item})
+	})
+}
+
+// feed reads what is new in the partner's feed.
+func (p *partner) feed(ctx context.Context, each func(item json.RawMessage)) error {
 	for {
 		var feed struct {
 			Items []json.RawMessage
@@ -134,7 +152,7 @@ func (p *partner) takes(ctx context.Context) error {
 			return nil
 		}
 		for _, item := range feed.Items {
-			p.log.write(line{At: p.now, Kind: "received", By: "partner:" + p.ID, About: string(p.Way), Data: item})
+			each(item)
 		}
 	}
 }
@@ -198,6 +216,8 @@ func (p *partner) does(ctx context.Context, o offer) (bool, error) {
 		}
 		return true, p.says(ctx, o, "confirm-deletion", struct{}{})
 	case o.Stop:
+		return false, nil
+	case may("accept") && p.Way == byMail: // by the link
 		return false, nil
 	case may("accept") && o.State != "raised":
 		return p.answersOffer(ctx, o, f, known)

@@ -120,6 +120,11 @@ func (r *run) conclude(ctx context.Context) error {
 			}
 		}
 	}
+	for _, p := range r.partners {
+		if err := p.complete(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.countAgain(); err != nil {
 		return err
 	}

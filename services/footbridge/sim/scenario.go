@@ -48,7 +48,7 @@ type Partner struct {
 	To   int `yaml:"to"`
 	// Areas are those it serves.
 	Areas []string `yaml:"areas"`
-	// Way is how it is told, and answers: feed, or telephone: a navigator rings.
+	// Way is how it is told: feed, webhook, stream, mail, or telephone: a navigator rings.
 	Way way `yaml:"way"`
 	// Weekly is how many new people it takes on a week; 0 is no bound.
 	Weekly int `yaml:"weekly"`
@@ -115,7 +115,7 @@ func (s *Scenario) read(text []byte) error {
 }
 
 // ways are those in which a partner of the simulation is told, and answers.
-var ways = []way{"telephone", "feed"}
+var ways = []way{byTelephone, byFeed, byWebhook, byStream, byMail}
 
 // way is how a partner is told, and answers.
 type way string

@@ -34,6 +34,8 @@ import (
 type System interface {
 	// Ask sends one request as somebody. An error means that there was no answer.
 	Ask(ctx context.Context, who Who, r Request) (Answer, error)
+	// Follow reads server-sent events as somebody, after the last that they had, until the stream or ctx ends.
+	Follow(ctx context.Context, who Who, path, last string, take func(id string, event []byte)) error
 	// MLLP is where the hospital sends, as host:port.
 	MLLP() string
 	// MoveTo moves the clock and returns when all that follows has happened; Settle waits for that alone, and Taken

@@ -32,12 +32,11 @@ type Line struct {
 	Details json.RawMessage `json:"details,omitempty"`
 }
 
-// readTimeline reads the timeline of the journey of which the most different things are to be read; of several, the one
-// that began first.
+// readTimeline reads the timeline of the journey of which the most was said; of several, the one that began first.
 func (r *run) readTimeline(ctx context.Context) (*Timeline, error) {
 	var most *followed
 	for _, id := range slices.Sorted(maps.Keys(r.journeys)) {
-		if f := r.journeys[id]; f.person != nil && (most == nil || len(f.events) > len(most.events)) {
+		if f := r.journeys[id]; f.person != nil && (most == nil || f.said() > most.said()) {
 			most = f
 		}
 	}
@@ -58,6 +57,14 @@ func (r *run) readTimeline(ctx context.Context) (*Timeline, error) {
 		t.Next = shown.Steps[0].Kind
 	}
 	return t, nil
+}
+
+// said is how many events there were of a journey.
+func (f *followed) said() (n int) {
+	for _, times := range f.events {
+		n += times
+	}
+	return n
 }
 
 // Markdown is the timeline as the person reads it, by local days. What is said twice on a day stands there once.

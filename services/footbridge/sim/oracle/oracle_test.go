@@ -373,7 +373,10 @@ var breaks = map[Rule]func(*story){
 // of the rules had something to look at.
 func TestTheOracleFindsNothingWhereAllIsAsItShouldBe(t *testing.T) {
 	t.Parallel()
-	counts := healthy(t).count()
+	s := healthy(t)
+	i := s.where(0, func(l map[string]any) bool { return l["kind"] == "event" })
+	data(s.lines[i])["at"] = "2026-10-06T10:00:00.000770052Z" // the digits of a time are nobody's number
+	counts := s.count()
 	if len(counts.Broken) > 0 {
 		t.Errorf("it found %v", counts.Found)
 	}

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -239,10 +240,13 @@ func (m *marks) add(marks []string) {
 	}
 }
 
+// fractions are those of a second, whose digits are no number of anybody's.
+var fractions = regexp.MustCompile(`\.[0-9]+Z`)
+
 // identifies sees that nothing by which anybody could know a person is in what was published. The marks of its own
 // person are looked for, and those that everybody's have in common.
 func (c *counter) identifies(l *line, text []byte) {
-	said := string(text)
+	said := fractions.ReplaceAllString(string(text), "Z")
 	marks := []string{"SIM0", "07700", "7700 900", "Sample Street"}
 	if j := c.journeys[l.Journey]; j != nil && j.person != nil {
 		marks = append(marks, j.person.Marks...)
