@@ -266,8 +266,10 @@ func (p *partner) presses(ctx context.Context, path, say string) (bool, error) {
 	for _, field := range hidden.FindAllSubmatch(page.Body, -1) {
 		form.Set(string(field[1]), html.UnescapeString(string(field[2])))
 	}
+	said := say
 	if say == "full" {
 		form.Set("code", "no-place")
+		said = "decline"
 	}
 	answer, err := p.cfg.System.Ask(ctx, Who{}, Request{Method: http.MethodPost, Path: path,
 		Body: []byte(form.Encode()), ContentType: "application/x-www-form-urlencoded"})
@@ -275,7 +277,7 @@ func (p *partner) presses(ctx context.Context, path, say string) (bool, error) {
 		return false, err
 	}
 	p.log.write(line{At: p.now, Kind: "request", By: "partner:" + p.ID, About: "link", Method: http.MethodPost,
-		Path: "/p/", Status: answer.Status, Data: map[string]string{"say": say}})
+		Path: "/p/" + said, Status: answer.Status, Data: map[string]string{"say": say}})
 	p.report.Requests++
 	if answer.Status != http.StatusSeeOther {
 		p.refused("partner:"+p.ID, "link "+say, fmt.Sprintf("%d, of a page of %d", answer.Status, page.Status))
