@@ -36,6 +36,9 @@ var ownSystem = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
+// ownStreams follows what the running system sends for as long as it does.
+var ownStreams = &http.Client{CheckRedirect: ownSystem.CheckRedirect}
+
 // client asks the running system as somebody of a role: by the token that was given, or with the key of the role's
 // holder.
 func (c *Config) client(role schemas.Role) (*client, error) {

@@ -349,7 +349,7 @@ func (s *simSystem) Follow(ctx context.Context, who sim.Who, path, last string,
 	if err := s.sign(request, who); err != nil {
 		return err
 	}
-	response, err := http.DefaultTransport.RoundTrip(request) // without the time limit of a request that is answered
+	response, err := ownStreams.Do(request)
 	if err != nil {
 		return fmt.Errorf("following %s: %w", path, err)
 	}

@@ -122,7 +122,8 @@ func (p *partner) subscribes(ctx context.Context) error {
 	go func() { _ = server.Serve(listener) }()
 	p.shut = func() { _ = server.Close() }
 	body, _ := json.Marshal(map[string]any{"url": "http://" + listener.Addr().String() + "/events"})
-	answer, err := p.cfg.System.Ask(ctx, p.who, Request{Method: http.MethodPost, Path: "/api/subscriptions", Body: body})
+	answer, err := p.cfg.System.Ask(ctx, p.who, Request{Method: http.MethodPost, Path: "/api/subscriptions",
+		Body: body})
 	if err != nil {
 		return err
 	}
