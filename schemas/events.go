@@ -871,7 +871,7 @@ type BridgingStartedData = BridgingProposedData
 type BridgingPausedData struct {
 	// Id of the plan.
 	Plan string `json:"plan" is:"uuid"`
-	// Of those to whom the person said yes nobody may ring now: a navigator sees to it.
+	// Of those to whom the person said yes nobody may ring now, or nobody can at their hours: a navigator sees to it.
 	NobodyRings bool `json:"nobodyRings,omitempty"`
 }
 
@@ -948,9 +948,9 @@ type PartnerChangedData struct {
 	// Last local day on which it takes nobody on.
 	PausedUntil string `json:"pausedUntil,omitempty" is:"date"`
 	// The local days on which it is away, of those to come, in order.
-	Away []AwayDays `json:"away,omitempty" items:"0,60"`
+	Away []AwayDays `json:"away,omitempty" items:"0,100"`
 	// The organisations for which outward sending is on.
-	Live []string `json:"live,omitempty" is:"organisation" items:"0,50"`
+	Live []string `json:"live,omitempty" is:"organisation" items:"0,2000"`
 	// Everybody here is made up, and outward sending needs no decision.
 	Invented bool `json:"invented,omitempty"`
 }

@@ -307,8 +307,8 @@ var stepKinds = []StepKind{
 			append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
 	{Kind: "number-not-theirs", Words: "Ask the person by another way whether their number is safe: somebody else " +
 		"answered, or it is wrong", Asks: true, Ends: []Ending{recordContact}},
-	{Kind: "find-who-rings", Words: "Ask the person who may ring them now: those to whom they said yes cannot at " +
-		"present", Asks: true, Until: "somebody rings them again, or they want no calls",
+	{Kind: "find-who-rings", Words: "Ask the person who may ring them now, or at which other hours: those to whom " +
+		"they said yes cannot at present", Asks: true, Until: "somebody rings them again, or they want no calls",
 		Ends: []Ending{consentTo(PurposeBridging, "Would they like calls to go on?", navigators,
 			Asked{Name: "answers.0.organisation", Words: "By which organisation?", Optional: true})}},
 	{Kind: "look-at-the-calls",

@@ -199,12 +199,12 @@ func (k *JourneyState) paused(today calendar.Day) string {
 }
 
 // teamOf is the organisation whose callers ring: the one that was agreed, else the journey's own, else the first that
-// the person said yes to by name; only where their yes covers it, and a partner only while it may ring. It is empty
-// where nobody may.
+// the person said yes to by name; only where their yes covers it, a partner only while it may ring, and whoever finds a
+// time for a call. It is empty where nobody may.
 func (k *JourneyState) teamOf(only, never []string, standing *Plan, m moment) string {
 	may := func(o string) bool {
 		already := standing != nil && standing.Started && standing.Team == o
-		return o != "" && mayRing(only, never, k.Sender, o) && m.partners.rings(o, k.Sender, already, m.today)
+		return o != "" && !slices.Contains(m.unable, o) && mayRing(only, never, k.Sender, o) && m.partners.rings(o, k.Sender, already, m.today)
 	}
 	for _, team := range append([]string{k.Agreed.Team, k.Sender}, only...) {
 		if may(team) {

@@ -141,7 +141,8 @@ func (f *effects) store(q flow.Queuer) error {
 
 // reconcile asks the rules about one journey and gathers what follows.
 func (f *effects) reconcile(r *record) {
-	c := reconcile(&r.State, r.Plan, r.Journey, moment{calendar.DayOf(f.now, f.zone), f.zone, f.partners})
+	c := reconcile(&r.State, r.Plan, r.Journey, moment{today: calendar.DayOf(f.now, f.zone), zone: f.zone,
+		partners: f.partners})
 	if c.Open != nil {
 		r.Plan = c.Open
 		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.State.Sender,
@@ -203,7 +204,7 @@ func (f *effects) emit(r *record, c Changes) {
 	}
 	if c.Pause {
 		r.emit(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID,
-			NobodyRings: r.Plan.Because == becauseNobody})
+			NobodyRings: nobody(r.Plan.Because)})
 	}
 	if c.Resume {
 		r.emit(schemas.BridgingResumed, schemas.BridgingResumedData{Plan: r.Plan.ID})

@@ -259,7 +259,7 @@ func TestWhetherAPartnerRings(t *testing.T) {
 		if tc.already {
 			before = &Plan{Team: id, Started: true, State: Active, Anchor: today}
 		}
-		c := reconcile(k, before, aJourney, moment{today, zone, all})
+		c := reconcile(k, before, aJourney, moment{today: today, zone: zone, partners: all})
 		if c.Schedule == nil || c.Schedule.On.String() != tc.standing || c.Schedule.Team != id {
 			t.Errorf("%s: %+v", name, c.Schedule)
 		}
@@ -421,6 +421,93 @@ func TestACallThatComesLateBecauseAPartnerIsAwayIsAskedAbout(t *testing.T) {
 	d.due("partners")
 	if state, _, team, call, _ := d.planNow(journey); state != string(Active) || team != partner.Partner || call == "" {
 		t.Errorf("it is there again: %s, %q, %q", state, team, call)
+	}
+}
+
+// Where whoever rings is away on every day on which the person has time, no call finds one: the plan pauses, a navigator
+// is asked, and it goes on by itself once a time is there again, or as soon as other hours are agreed. Where somebody
+// else may ring as well, they do.
+func TestAPlanWhoseCallsFindNoTimeIsANavigators(t *testing.T) {
+	t.Parallel()
+	for name, begun := range map[string]bool{"while it runs": true, "as it begins": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, Config{})
+			partner := d.agreed(200)
+			d.stands(1, partner)
+			journey, _ := d.begun()
+			path := "/api/journeys/" + journey + "/plan"
+			agree := func(body string) {
+				t.Helper()
+				d.as(schemas.Navigator, "RXX", "navigator")
+				if _, status, text := do[planShown](d, "POST", path, body); status != http.StatusOK {
+					t.Fatalf("%s: %d %s", body, status, text)
+				}
+			}
+			today := calendar.DayOf(d.c.Now(), d.zone)
+			last := today
+			for day := today; day < today+75; day++ {
+				if day.Weekday() == time.Tuesday {
+					partner.Away, last = append(partner.Away, schemas.AwayDays{From: day.String(),
+						Until: day.String()}), day
+				}
+			}
+			hour := `{"windows":[{"days":["tue"],"fromHour":10,"toHour":11}]}`
+			if begun {
+				d.answered(journey, partner.Partner)
+				agree(hour)
+				d.stands(2, partner)
+				d.due("partners")
+			} else {
+				agree(hour)
+				d.stands(2, partner)
+				d.answered(journey, partner.Partner)
+			}
+			paused := func() {
+				t.Helper()
+				state, because, _, call, _ := d.planNow(journey)
+				_, last := d.emitted(journey)
+				var said schemas.BridgingPausedData
+				if err := json.Unmarshal(last[schemas.BridgingPaused], &said); err != nil || !said.NobodyRings {
+					t.Fatalf("no navigator is asked: %s", last[schemas.BridgingPaused])
+				}
+				if state != string(Paused) || because != becauseNoTime || call != "" {
+					t.Fatalf("it is %s since %q, with call %q", state, because, call)
+				}
+			}
+			paused()
+			types, _ := d.emitted(journey)
+			d.at(d.c.Now().AddDate(0, 0, 1))
+			d.due("plans")
+			paused()
+			if again, _ := d.emitted(journey); len(again) != len(types) {
+				t.Errorf("a day later the same is said again: %v", again[len(types):])
+			}
+			agree(`{"windows":[{"days":["tue","wed"],"fromHour":10,"toHour":11}]}`)
+			if state, _, _, call, due := d.planNow(journey); state != string(Active) || call == "" ||
+				due.In(d.zone).Weekday() != time.Wednesday {
+				t.Errorf("another hour is agreed: %s, call %q at %v", state, call, due)
+			}
+			agree(hour)
+			paused()
+			d.at((last - 20).At(9, 0, d.zone))
+			d.due("plans")
+			if state, _, team, call, due := d.planNow(journey); state != string(Active) || call == "" ||
+				team != partner.Partner || calendar.DayOf(due, d.zone) <= last {
+				t.Errorf("a time is there again: %s, %s, call %q at %v", state, team, call, due)
+			}
+			agree(`{"team":"` + partner.Partner + `"}`)
+			partner.Away = append(partner.Away, schemas.AwayDays{From: (last - 20).String(), Until: (last).String()})
+			for day := last; day < last+75; day += 7 {
+				partner.Away = append(partner.Away, schemas.AwayDays{From: day.String(), Until: day.String()})
+			}
+			d.says(journey, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}})
+			d.stands(3, partner)
+			d.due("partners")
+			if state, _, team, call, _ := d.planNow(journey); state != string(Active) || call == "" || team != "RXX" {
+				t.Errorf("others may ring as well: %s, %s, call %q", state, team, call)
+			}
+		})
 	}
 }
 

@@ -150,7 +150,11 @@ const (
 	becauseOnHold    = "held"
 	becauseClosed    = "journey-closed"
 	becauseNobody    = "nobody-rings" // of those to whom the person said yes, none may ring
+	becauseNoTime    = "no-time"      // none of them can within the hours that the person named
 )
+
+// nobody says that a plan is paused since nobody can make its calls, so that a navigator asks the person.
+func nobody(because string) bool { return because == becauseNobody || because == becauseNoTime }
 
 // answers are what the person said to calls in this episode.
 func (k *JourneyState) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
@@ -201,17 +205,24 @@ type moment struct {
 	today    calendar.Day
 	zone     *time.Location
 	partners partners
+	// unable are organisations that may ring, and for which no call finds a time.
+	unable []string
 }
 
-// desired is desired, where somebody may ring: else the plan pauses, and a navigator sees to it.
+// desired is desired, where somebody may ring, and can: else the plan pauses, and a navigator sees to it.
 func (k *JourneyState) desired(standing *Plan, m moment) (State, string) {
 	state, because := desired(k, m.today)
-	if state == Active {
-		if only, never := k.callers(); k.teamOf(only, never, standing, m) == "" {
-			return Paused, becauseNobody
-		}
+	if state != Active {
+		return state, because
 	}
-	return state, because
+	only, never := k.callers()
+	switch {
+	case k.teamOf(only, never, standing, m) != "":
+		return Active, ""
+	case len(m.unable) > 0:
+		return Paused, becauseNoTime
+	}
+	return Paused, becauseNobody
 }
 
 // humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records, or asks.
@@ -272,35 +283,44 @@ type Changes struct {
 	End      bool  // say bridging.ended
 }
 
-// reconcile compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to
-// pause came first: then nobody is told before it goes on. A plan is not opened only to be ended.
+// reconcile compares the wish with the plan that stands, nil for none. Where no call finds a time with whoever rings,
+// the next who may is taken; an active plan always has a call ahead.
 func reconcile(k *JourneyState, standing *Plan, journey string, m moment) Changes {
+	for {
+		c, plan, placed := k.compare(standing, journey, m)
+		if placed {
+			return c
+		}
+		m.unable = append(m.unable, plan.Team)
+	}
+}
+
+// compare is reconcile with whoever is able; placed says that the plan has the calls that it should. A plan may begin
+// paused, when the reason to pause came first: then nobody is told before it goes on. A plan is not opened only to be
+// ended.
+func (k *JourneyState) compare(standing *Plan, journey string, m moment) (c Changes, plan *Plan, placed bool) {
 	state, because := k.desired(standing, m)
-	var c Changes
 	switch {
 	case standing == nil && (state == None || state == Ended):
-		return c
+		return c, nil, true
 	case standing == nil:
 		c.Open = k.planned(Plan{}, state, because, m)
-		c.Propose, c.Start, c.Pause = state == Proposed, state == Active, because == becauseNobody
+		c.Propose, c.Start, c.Pause = state == Proposed, state == Active, nobody(because)
 	default:
 		now := k.planned(*standing, state, because, m)
 		c.Propose = state == Proposed && standing.State != Proposed
 		c.Start = state == Active && !standing.Started
-		c.Pause = state == Paused && (standing.State != Paused ||
-			(because == becauseNobody) != (standing.Because == becauseNobody))
+		c.Pause = state == Paused && (standing.State != Paused || nobody(because) != nobody(standing.Because))
 		c.Resume = state == Active && standing.Started && standing.State != Active // paused, or asked about again
 		c.End = state == Ended
 		if !now.same(standing) {
 			c.Changes = now
 		}
 	}
-	plan := c.Open
-	if plan == nil {
+	if plan = c.Open; plan == nil {
 		plan = k.planned(*standing, state, because, m)
 	}
-	c.call(k, plan, journey, m)
-	return c
+	return c, plan, c.call(k, plan, journey, m)
 }
 
 // planned is a plan as it should stand.
@@ -321,10 +341,13 @@ func (k *JourneyState) planned(p Plan, state State, because string, m moment) *P
 	return &p
 }
 
-// lookOn is the day on which something about a plan falls due: a pause ends, or half a year is over.
+// lookOn is the day on which something about a plan falls due: a pause ends, half a year is over, or another day may
+// bring a time for a call.
 func (k *JourneyState) lookOn(p *Plan, today calendar.Day) calendar.Day {
 	until, err := calendar.ParseDay(k.Agreed.PausedUntil)
 	switch {
+	case p.Because == becauseNoTime:
+		return today + 1
 	case p.State == Ended || !p.Started:
 		return 0
 	case err == nil && until > today:
@@ -342,8 +365,8 @@ func (p *Plan) same(o *Plan) bool {
 
 // call keeps one call ahead of an active plan and none ahead of any other. A call that has passed without an outcome
 // stays the one ahead, however long ago it was: what was missed is one call, marked late, and the rhythm goes on from
-// today.
-func (c *Changes) call(k *JourneyState, plan *Plan, journey string, m moment) {
+// today. It says whether the plan has the call that it should: a time was found for it.
+func (c *Changes) call(k *JourneyState, plan *Plan, journey string, m moment) (placed bool) {
 	ahead, base, busy, zone := plan.Call, m.today, k.notOn(plan.Team, m), m.zone
 	if ahead != nil {
 		state, ended, again := k.agreed().standing(k.triesOf(ahead.ID), journey, busy, zone)
@@ -357,17 +380,17 @@ func (c *Changes) call(k *JourneyState, plan *Plan, journey string, m moment) {
 			gone.Team = plan.Team // whoever may not ring any more sees nothing of it
 			c.Cancel = &gone
 		default:
-			c.move(k, plan, *ahead, again, journey, busy, m)
+			return c.move(k, plan, *ahead, again, journey, busy, m)
 		}
 	}
-	if plan.State != Active || ahead != nil {
-		return
+	if plan.State != Active {
+		return true
 	}
 	next := Call{Team: plan.Team, Try: 1, Nominal: k.Agreed.next(plan.Anchor, base)}
-	var ok bool
-	if next.On, next.DueAt, ok = k.agreed().place(journey, next.Nominal, 1, busy, zone); ok {
+	if next.On, next.DueAt, placed = k.agreed().place(journey, next.Nominal, 1, busy, zone); placed {
 		c.Schedule, c.Late = &next, next.late(m)
 	}
+	return placed
 }
 
 // lateDays is by how many days a call may come later than agreed before somebody asks the person about it.
@@ -380,9 +403,9 @@ func (c Call) late(m moment) bool {
 
 // move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on
 // that one, or as what was agreed has changed. One that is past its day is not moved: it is late, and made when it may
-// be.
+// be. It says whether there is a time for it.
 func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.Day, journey string,
-	busy map[calendar.Day]bool, m moment) {
+	busy map[calendar.Day]bool, m moment) (placed bool) {
 	now, today, zone := ahead, m.today, m.zone
 	from := ahead.Nominal
 	if again > 0 {
@@ -393,10 +416,15 @@ func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.D
 	}
 	now.Team = plan.Team
 	on, at, ok := k.agreed().place(journey, from, now.Try, busy, zone)
-	if late := ahead.On < today && now.Try == ahead.Try; ok && !late {
+	switch late := ahead.On < today && now.Try == ahead.Try; {
+	case late:
+	case !ok:
+		return false
+	default:
 		now.On, now.DueAt = on, at
 	}
 	if now.On != ahead.On || !now.DueAt.Equal(ahead.DueAt) || now.Try != ahead.Try || now.Team != ahead.Team {
 		c.Move, c.Late = &now, now.late(m) && !ahead.late(m)
 	}
+	return true
 }

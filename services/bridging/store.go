@@ -151,7 +151,7 @@ func openPlans(q flow.Queuer, plans []Plan, at time.Time) error {
 			jsonb_array_elements_text(not_callers::jsonb)),
 			every_days, minutes, $13::timestamptz, case when started then $13::timestamptz
 			end, monthly, nullif(anchor, '')::date, team, nullif(look, '')::date,
-			state <> 'paused' or because = 'nobody-rings'
+			state <> 'paused' or because in ('nobody-rings', 'no-time')
 		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 		$9::text[], $10::integer[],
 			$11::integer[], $12::boolean[], $14::boolean[], $15::text[], $16::text[], $17::text[])
@@ -177,7 +177,7 @@ func updatePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 			every_days = n.every_days, minutes = n.minutes, monthly = n.monthly, anchor = nullif(n.anchor, '')::date,
 			team = n.team,
 			caller = case when p.team = n.team then p.caller else '' end, look_on = nullif(n.look, '')::date,
-			told = p.told or n.state <> 'paused' or n.because = 'nobody-rings'
+			told = p.told or n.state <> 'paused' or n.because in ('nobody-rings', 'no-time')
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
 		$9::integer[], $10::integer[], $11::boolean[],
 			$12::text[], $13::text[], $14::text[])

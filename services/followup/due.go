@@ -42,13 +42,8 @@ func (s *Service) tellOfPartners(_ context.Context, tx *flow.Tx, limit int) (int
 	return len(all), tx.Flush()
 }
 
-// The most that one event says of a partner. For organisations beyond it nothing is passed on: that is said as if it
-// were off.
-const mostLive, mostAway = 50, 60
-
 // changed is how a partner stands on a day, for whoever keeps to it.
 func (n partnerNews) changed(live []string, today calendar.Day) schemas.PartnerChangedData {
-	live = live[:min(len(live), mostLive)]
 	d := schemas.PartnerChangedData{Partner: n.ID, Live: live, Invented: n.invented}
 	if n.Agreement != nil {
 		d.AgreementFrom, d.AgreementUntil = n.Agreement.First.String(), n.Agreement.Last.String()
@@ -57,10 +52,9 @@ func (n partnerNews) changed(live []string, today calendar.Day) schemas.PartnerC
 		d.PausedUntil = n.PausedUntil.String()
 	}
 	for _, away := range n.Away {
-		if away.Last < today || len(d.Away) == mostAway {
-			continue
+		if away.Last >= today {
+			d.Away = append(d.Away, schemas.AwayDays{From: away.First.String(), Until: away.Last.String()})
 		}
-		d.Away = append(d.Away, schemas.AwayDays{From: away.First.String(), Until: away.Last.String()})
 	}
 	return d
 }

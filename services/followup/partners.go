@@ -298,9 +298,13 @@ type Holiday struct {
 	Until string `json:"until"`
 }
 
+// The most that is kept, all of which one event says of a partner: holidays of one, and organisations for which outward
+// sending is on, of which there are some three hundred in the four nations.
+const mostHolidays, mostLive = 100, 2000
+
 // spans reads holidays, in order; the fault says what is wrong with them.
 func spans(all []Holiday) (found []Span, fault string) {
-	if len(all) > 100 {
+	if len(all) > mostHolidays {
 		return nil, "Up to a hundred holidays are kept. Leave out those that are over."
 	}
 	for _, h := range all {

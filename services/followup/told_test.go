@@ -2,7 +2,10 @@ package followup
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"footbridge/libs/calendar"
@@ -84,4 +87,57 @@ func TestWhatChangesOfAPartnerIsToldToWhoeverKeepsToIt(t *testing.T) {
 	want.Live = nil
 	is("sending is off", 6)
 	is("nothing more", 6)
+}
+
+// Whoever keeps to a partner's terms is told all of them, however many: of every holiday that is kept, and of every
+// organisation that is live. What is more than one event says is refused to whoever asks for it, and never left out.
+func TestEveryHolidayAndEveryOrganisationThatIsLiveIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	today := calendar.DayOf(now, london(t))
+	holidays := make([]string, mostHolidays)
+	for i := range holidays {
+		day := (today + calendar.Day(2*i+1)).String()
+		holidays[i] = fmt.Sprintf(`{"from":%q,"until":%q}`, day, day)
+	}
+	put := func(status int, holidays ...string) {
+		t.Helper()
+		s.ask(peer(partnerA), "PUT", "/api/partners/"+partnerA+"/holidays",
+			`{"holidays":[`+strings.Join(holidays, ",")+`]}`, status)
+	}
+	put(200, holidays...)
+	put(422, append(holidays, holidays[0])...)
+	live := func(n int) {
+		t.Helper()
+		if _, err := s.pool.Exec(t.Context(), `insert into live (organisation, safety_officer, hazard_log, dpia,
+			caldicott, asked_by, asked_at, confirmed_by, confirmed_at)
+			select 'R' || lpad(i::text, 4, '0'), 'a', '1', '2', '3', 'x', $2, 'y', $2 from generate_series(1, $1) i
+			on conflict do nothing`, n, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rests := `"safetyOfficer":"a","hazardLog":"1","dpia":"2","caldicott":"3"`
+	goLive := func(organisation string, status int) {
+		t.Helper()
+		path := "/api/organisations/" + organisation + "/going-live"
+		s.ask(aNavigator, "POST", path, `{`+rests+`}`, 202)
+		s.ask(another, "POST", path, `{"confirm":true,`+rests+`}`, status)
+	}
+	live(60)
+	goLive("RXX", 200)
+	got, _ := s.toldOf(partnerA)
+	if len(got.Live) != 61 || !slices.Contains(got.Live, "RXX") || len(got.Away) != mostHolidays {
+		t.Errorf("told of %d organisations and %d holidays", len(got.Live), len(got.Away))
+	}
+	live(mostLive - 2) // with RXX one is left
+	s.ask(aNavigator, "DELETE", "/api/organisations/RXX/going-live", "", 200)
+	goLive("RXX", 200)
+	live(mostLive - 1)
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerA+"/holidays", `{"holidays":[]}`, 200)
+	if got, _ := s.toldOf(partnerA); len(got.Live) != mostLive {
+		t.Errorf("told of %d organisations", len(got.Live))
+	}
+	s.ask(aNavigator, "DELETE", "/api/organisations/RXX/going-live", "", 200)
+	live(mostLive)
+	goLive("RXX", 409)
 }
