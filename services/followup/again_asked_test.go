@@ -1,6 +1,8 @@
 package followup
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +76,70 @@ func TestWhoWasNotReachedIsNotAskedForAgainByRecordsThatAreJoinedAndParted(t *te
 func asBefore(typ schemas.Type) flow.Event {
 	return event("", 0, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
 		AsBefore: typ != schemas.ConsentLapsed})
+}
+
+// TestWhoTurnsOutToBeAChildIsSeenByNobodyBeforeTheCliniciansRecord: whatever a partner had agreed to is off, somebody
+// about to go is rung, and its place is kept for as long as the clinician takes: nobody may ask the young person
+// meanwhile, so that nobody gives it free as not reached. Their record and a yes let it go on.
+func TestWhoTurnsOutToBeAChildIsSeenByNobodyBeforeTheCliniciansRecord(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		flag     string
+		to, then string // to whom the yes is, and how the offer stands afterwards
+	}{
+		"booked":               {schemas.FlagUnder18, partnerA, stateAccepted},
+		"waits for their yes":  {schemas.FlagUnder18, "", stateWaiting},
+		"of an age not known":  {schemas.FlagAgeUnknown, partnerA, stateAccepted},
+		"not placed by anyone": {schemas.FlagUnplaced, partnerA, stateAccepted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, true)
+			journey := s.begins(yes(tc.to, schemas.ConsentGiven))
+			offer, partner := s.brought(journey)
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+			booked := tc.then == stateAccepted
+			if booked {
+				s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(
+					`{"startsAt":%q,"channel":"phone"}`, now.Add(30*time.Hour).Format(time.RFC3339)), 200)
+			}
+			flagged := func(flags []string) {
+				s.hears(journey, event("", 0, schemas.DischargeCorrected, schemas.DischargeCorrectedData{
+					Visit: s.visit(journey), Flags: flags}))
+			}
+			flagged([]string{tc.flag})
+			s.is(journey, tc.then, partner)
+			if booked {
+				if said := s.text(journey, schemas.AppointmentCancelled); !strings.Contains(said, "ringBy") {
+					t.Errorf("nobody rings the partner, who is about to go: %s", said)
+				}
+				s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment",
+					fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`, now.Add(50*time.Hour).Format(time.RFC3339)), 409)
+			}
+			s.hasSaid(journey, "offer.paused", 1)
+			for day := range 6 {
+				s.at(now.AddDate(0, 0, day+1))
+			}
+			s.is(journey, tc.then, partner) // the place is kept
+			s.hasSaid(journey, "offer.nudged", 0)
+			flagged([]string{})
+			s.is(journey, tc.then, partner)
+			s.hears(journey, yes(partner, schemas.ConsentGiven))
+			s.is(journey, stateAccepted, partner)
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(
+				`{"startsAt":%q,"channel":"phone"}`, now.AddDate(0, 0, 8).Format(time.RFC3339)), 200)
+		})
+	}
+}
+
+// visit is the one that a journey is about.
+func (s *site) visit(journey string) (visit string) {
+	s.t.Helper()
+	if err := s.pool.QueryRow(s.t.Context(), `select jsonb_object_keys(known->'visits') from journey_state
+		where journey = $1::uuid`, journey).Scan(&visit); err != nil {
+		s.t.Fatal(err)
+	}
+	return visit
 }
 
 // TestAPartnerThatIsFullEveryWeekIsAskedTwice: then a navigator decides, and the person is told; nobody is offered the

@@ -433,7 +433,7 @@ func (c *Changes) keep(k *JourneyState, w Desired, open *Offer, m Moment, partne
 		c.Effects = open.end(stateWithdrawn, w.Because, m)
 	case k.Bars(open.Partner) || yes.At > 0 && !yes.Yes:
 		c.Effects = open.end(stateWithdrawn, becausePerson, m)
-	case w.Status == Paused || w.Status == Waiting || w.Held || open.asked() && !given:
+	case w.Status == Paused || w.Status == Waiting || w.Held || w.guarded || open.asked() && !given:
 		if !open.Paused {
 			c.Effects = open.pause(m)
 		}

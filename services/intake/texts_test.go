@@ -31,6 +31,17 @@ func TestATextHasANumberWhileItMayGoAlone(t *testing.T) {
 			w.p.must(t, http.StatusOK, guide, "POST", path, body)
 		}
 	}
+	// born is that the hospital says another birth date, or none.
+	born := func(day string) func(*testing.T, when) {
+		return func(t *testing.T, w when) {
+			status, body := w.p.post(t, "application/cloudevents+json", report("r-again-"+w.journey,
+				`{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+				"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"`+day+`"}}`))
+			if status != http.StatusAccepted {
+				t.Fatal(status, body)
+			}
+		}
+	}
 	contact := func(body string) func(*testing.T, when) { return staff("/api/journeys/JOURNEY/contact", body) }
 	for name, tc := range map[string]struct {
 		do                     func(*testing.T, when)
@@ -55,6 +66,12 @@ func TestATextHasANumberWhileItMayGoAlone(t *testing.T) {
 		"a no to calls": {staff("/api/journeys/JOURNEY/consent",
 			`{"answers":[{"purpose":"bridging","state":"declined"}]}`), true, false, true},
 		"must not know": {contact(`{"mustNotKnow":["` + ours.Organisation + `"]}`), false, true, false},
+		"a child after all": {born("2014-04-01"), false, false, false},
+		"a child after all, and the clinician's record": {func(t *testing.T, w when) {
+			born("2014-04-01")(t, w)
+			w.p.must(t, http.StatusOK, doctor, "POST", "/api/journeys/"+w.journey+"/consent",
+				`{"mayConsent":{"basis":"gillick","whosePhone":"their own","mayKnow":"their mother"}}`)
+		}, true, true, true},
 		"handed back": {func(t *testing.T, w when) {
 			w.p.hear(t, offerEvent(t, w.journey, schemas.OfferHandedBack, 3, w.p.clock.Now(),
 				schemas.OfferHandedBackData{Offer: offerID("1"), Reason: "could-not-contact"}))
