@@ -948,9 +948,9 @@ type PartnerChangedData struct {
 	// Last local day on which it takes nobody on.
 	PausedUntil string `json:"pausedUntil,omitempty" is:"date"`
 	// The local days on which it is away, of those to come, in order.
-	Away []AwayDays `json:"away,omitempty" items:"0,100"`
+	Away []AwayDays `json:"away,omitempty" items:"0,60"`
 	// The organisations for which outward sending is on.
-	Live []string `json:"live,omitempty" is:"organisation" items:"0,2000"`
+	Live []string `json:"live,omitempty" is:"ods" items:"0,250"`
 	// Everybody here is made up, and outward sending needs no decision.
 	Invented bool `json:"invented,omitempty"`
 }

@@ -16,8 +16,8 @@
 //   - no call is scheduled before the person's yes to this purpose, while contact is stopped or the visit withdrawn,
 //     or under 18 or of unknown age before a clinician has decided; a no ends the plan and nothing else;
 //   - a journey has one plan at a time, and a plan one call ahead of it (unique indexes say so);
-//   - a plan that is active has a call ahead: where nobody may ring, or can within the hours and days agreed, it pauses,
-//     a navigator is told, and each day is looked at again;
+//   - a plan that is active has a call ahead: where nobody may ring, or can within the hours and days agreed, it
+//     pauses, a navigator is told, and each day is looked at again;
 //   - while somebody else holds the person the plan pauses; with the journey closed it ends, and a reopened journey
 //     gets
 //     another one, which asks for a new yes (ADR 16);

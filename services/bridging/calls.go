@@ -204,7 +204,8 @@ func (k *JourneyState) paused(today calendar.Day) string {
 func (k *JourneyState) teamOf(only, never []string, standing *Plan, m moment) string {
 	may := func(o string) bool {
 		already := standing != nil && standing.Started && standing.Team == o
-		return o != "" && !slices.Contains(m.unable, o) && mayRing(only, never, k.Sender, o) && m.partners.rings(o, k.Sender, already, m.today)
+		return o != "" && !slices.Contains(m.unable, o) && mayRing(only, never, k.Sender, o) &&
+			m.partners.rings(o, k.Sender, already, m.today)
 	}
 	for _, team := range append([]string{k.Agreed.Team, k.Sender}, only...) {
 		if may(team) {

@@ -424,9 +424,9 @@ func TestACallThatComesLateBecauseAPartnerIsAwayIsAskedAbout(t *testing.T) {
 	}
 }
 
-// Where whoever rings is away on every day on which the person has time, no call finds one: the plan pauses, a navigator
-// is asked, and it goes on by itself once a time is there again, or as soon as other hours are agreed. Where somebody
-// else may ring as well, they do.
+// Where whoever rings is away on every day on which the person has time, no call finds one: the plan pauses, a
+// navigator is asked, and it goes on by itself once a time is there again, or as soon as other hours are agreed. Where
+// somebody else may ring as well, they do.
 func TestAPlanWhoseCallsFindNoTimeIsANavigators(t *testing.T) {
 	t.Parallel()
 	for name, begun := range map[string]bool{"while it runs": true, "as it begins": false} {

@@ -143,15 +143,15 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		on := false
-		var live []string
-		loadLive(tx, &live)
+		live := 0
+		countLive(tx, who, &live)
 		if err := tx.Flush(); err != nil {
 			return 0, err
 		}
-		if !before.On && len(live) >= mostLive {
+		if !before.On && live >= mostLive {
 			return 0, httpx.NewProblem(http.StatusConflict, "Sending is on for %d organisations, which is as many as "+
 				"one installation serves. Turn it off for one that is not here any more, or use another installation.",
-				len(live))
+				live)
 		}
 		confirmLive(tx, who, organisation, person(who), tx.Now, &on)
 		if err := tx.Flush(); err != nil {

@@ -298,14 +298,14 @@ type Holiday struct {
 	Until string `json:"until"`
 }
 
-// The most that is kept, all of which one event says of a partner: holidays of one, and organisations for which outward
-// sending is on, of which there are some three hundred in the four nations.
-const mostHolidays, mostLive = 100, 2000
+// The most that is kept, all of which one event says of a partner: its holidays, and the organisations for which
+// outward sending is on. More is refused to whoever asks for it: what was left out would be rung about, or not, unseen.
+const mostHolidays, mostLive = 60, 250
 
 // spans reads holidays, in order; the fault says what is wrong with them.
 func spans(all []Holiday) (found []Span, fault string) {
 	if len(all) > mostHolidays {
-		return nil, "Up to a hundred holidays are kept. Leave out those that are over."
+		return nil, "Up to sixty holidays are kept. Leave out those that are over, and join those that meet."
 	}
 	for _, h := range all {
 		first, err := calendar.ParseDay(h.From)

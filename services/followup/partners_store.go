@@ -293,6 +293,13 @@ func loadLive(q flow.Queuer, into *[]string) {
 	})
 }
 
+// countLive queues for how many organisations outward sending is on.
+func countLive(q flow.Queuer, _ principal.Principal, into *int) {
+	q.Queue(`select count(*) from live where confirmed_at is not null`).QueryRow(func(row pgx.Row) error {
+		return row.Scan(into)
+	})
+}
+
 // askLive queues that somebody asks for outward sending to be turned on. What stands on is turned off until it is
 // confirmed again: what it rests on has changed.
 func askLive(q flow.Queuer, _ principal.Principal, organisation string, asked liveRests, by string, now time.Time) {
