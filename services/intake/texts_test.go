@@ -65,7 +65,7 @@ func TestATextHasANumberWhileItMayGoAlone(t *testing.T) {
 			`"organisation":"`+ours.Organisation+`","state":"declined"}]}`), false, true, false},
 		"a no to calls": {staff("/api/journeys/JOURNEY/consent",
 			`{"answers":[{"purpose":"bridging","state":"declined"}]}`), true, false, true},
-		"must not know": {contact(`{"mustNotKnow":["` + ours.Organisation + `"]}`), false, true, false},
+		"must not know":     {contact(`{"mustNotKnow":["` + ours.Organisation + `"]}`), false, true, false},
 		"a child after all": {born("2014-04-01"), false, false, false},
 		"a child after all, and the clinician's record": {func(t *testing.T, w when) {
 			born("2014-04-01")(t, w)

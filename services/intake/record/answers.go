@@ -304,7 +304,9 @@ func (w *UnitOfWork) emitAnswers(person *Person, today string, message string) (
 }
 
 // key tells an answer from all others: one message may hold several.
-func (a Answer) key() string { return strings.Join([]string{a.ID, a.Person, a.Purpose, a.Towards}, " ") }
+func (a Answer) key() string {
+	return strings.Join([]string{a.ID, a.Person, a.Purpose, a.Towards}, " ")
+}
 
 // answeredNow says whether somebody has answered a question since what stood was noted.
 func (w *UnitOfWork) answeredNow(people People, about Question) bool {
