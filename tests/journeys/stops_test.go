@@ -28,7 +28,7 @@ type standing struct {
 	call bool
 	// answered: the partner has said no, or nothing.
 	answered bool
-	// anew: whoever answers again, or whose answers are told again, is offered what they were not before.
+	// anew: whoever is asked again, and answers, is offered what they were not before.
 	anew bool
 }
 
@@ -261,7 +261,7 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	c.Settle()
 	c.hear()
 	everybody(func(f *everybodys, s standing, p *onePerson, i int) {
-		if s.anew {
+		if s.anew && stops[i].asked {
 			return
 		}
 		if s.call {
