@@ -2,6 +2,7 @@ package intake
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -194,15 +195,15 @@ func (s *Service) postDryRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var shown dryRunShown
+	var held *quarantinedMessage
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		held, err := lockQuarantined(tx, who, id)
-		if err != nil {
-			return err
-		}
-		shown, err = s.rehearse(tx, who, held, asked.Profile)
+		held, err = readQuarantined(tx, who, id, "")
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	shown, err := s.rehearse(r.Context(), who, held, asked.Profile)
 	if err != nil {
 		return err
 	}
@@ -212,7 +213,7 @@ func (s *Service) postDryRun(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
-func (s *Service) rehearse(tx *flow.Tx, who principal.Principal, held *quarantinedMessage,
+func (s *Service) rehearse(ctx context.Context, who principal.Principal, held *quarantinedMessage,
 	name string) (shown dryRunShown, err error) {
 	profile := s.profiles.ByName(name)
 	if profile == nil {
@@ -225,7 +226,7 @@ func (s *Service) rehearse(tx *flow.Tx, who principal.Principal, held *quarantin
 	if err != nil {
 		return shown, err
 	}
-	before, err := s.rawBefore(tx, who, held)
+	before, err := s.rawBefore(ctx, who, held)
 	if err != nil {
 		return shown, err
 	}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -47,29 +48,38 @@ func visitsOfNumber(tx *flow.Tx, who principal.Principal, number string) (ids []
 	return ids, tx.Flush()
 }
 
-// rawBefore opens the messages of HL7 v2 of a message's visit that came before it, the oldest first. What has been
-// erased meanwhile is left out.
-func (s *Service) rawBefore(tx *flow.Tx, who principal.Principal, held *quarantinedMessage) (before [][]byte,
+// beforeAtOnce is how many messages of a visit are read at once for a dry run.
+const beforeAtOnce = 20
+
+// rawBefore opens the messages of HL7 v2 of a message's visit that came before it, the oldest first, a few at a time and
+// under no lock: what arrives meanwhile waits for nobody's dry run. What has been erased meanwhile is left out.
+func (s *Service) rawBefore(ctx context.Context, who principal.Principal, held *quarantinedMessage) (before [][]byte,
 	err error) {
-	if held.Visit == "" {
-		return nil, nil
-	}
-	tx.Queue(`select m.id::text, m.raw, k.wrapped from message m join message_key k on k.message = m.id
-		where m.visit = $1::uuid and m.id < $2::uuid and m.door = $3 and m.raw is not null
-			and ($4 or owner_of(m.organisation) = any($5)) order by m.id limit $6`,
-		held.Visit, held.ID, record.EndpointMLLP, scopeOf(who).All, scopeOf(who).Organisations, mostOfVisit).
-		Query(func(rows pgx.Rows) error {
-			var one quarantinedMessage
-			_, err := pgx.ForEachRow(rows, []any{&one.ID, &one.raw, &one.wrapped}, func() error {
-				if raw, err := s.openRaw(&one); err == nil {
-					before = append(before, raw)
-				}
-				return nil
-			})
-			return err
+	after := "00000000-0000-0000-0000-000000000000"
+	for read := 0; held.Visit != "" && read < mostOfVisit; read += beforeAtOnce {
+		rows, err := s.pool.Query(ctx, `select m.id::text, m.raw, k.wrapped from message m
+			join message_key k on k.message = m.id
+			where m.visit = $1::uuid and m.id < $2::uuid and m.id > $7::uuid and m.door = $3 and m.raw is not null
+				and ($4 or owner_of(m.organisation) = any($5)) order by m.id limit $6`,
+			held.Visit, held.ID, record.EndpointMLLP, scopeOf(who).All, scopeOf(who).Organisations, beforeAtOnce, after)
+		if err != nil {
+			return nil, fmt.Errorf("reading the messages of a visit: %w", err)
+		}
+		page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one quarantinedMessage, err error) {
+			return one, row.Scan(&one.ID, &one.raw, &one.wrapped)
 		})
-	if err := tx.Flush(); err != nil {
-		return nil, fmt.Errorf("reading the messages of a visit: %w", err)
+		if err != nil {
+			return nil, fmt.Errorf("reading the messages of a visit: %w", err)
+		}
+		for i := range page {
+			if raw, err := s.openRaw(&page[i]); err == nil {
+				before = append(before, raw)
+			}
+		}
+		if len(page) < beforeAtOnce {
+			break
+		}
+		after = page[len(page)-1].ID
 	}
 	return before, nil
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -215,6 +216,37 @@ func TestADryRunByAnotherProfileKeepsNothing(t *testing.T) {
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", "/api/messages/"+id+"/dry-run", `{"profile":"none"}`)
 	if after := p.rows(t); after != before {
 		t.Errorf("a dry run wrote: %s, then %s", before, after)
+	}
+}
+
+// TestADryRunHoldsNobodyUp: it reads a visit of many messages a few at a time, and neither waits for who decides about
+// the message meanwhile nor holds them up.
+func TestADryRunHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	client, h := p.dial(t), newHospital()
+	h.number, h.application = "V1", "EPR"
+	const earlier = beforeAtOnce + 3
+	for range earlier {
+		if ack := send(t, client, h.message("A08")); ack.Code != "AA" {
+			t.Fatalf("answered %+v", ack)
+		}
+	}
+	if ack := send(t, client, h.message("A03", reason("248062006", "", "SCT"))); ack.Code != "AA" {
+		t.Fatalf("answered %+v", ack)
+	}
+	last := read[httpx.List[LedgerLine]](t, p, guide, "GET", "/api/messages?sender=EPR&outcome=raised", "").Items[0].ID
+	tx, err := p.site.db.Admin().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `select from intake.message where id = $1::uuid for update`, last); err != nil {
+		t.Fatal(err)
+	}
+	dry := read[dryRunShown](t, p, guide, "POST", "/api/messages/"+last+"/dry-run", `{"profile":"default"}`)
+	if dry.Outcome != "raised" || dry.Before != earlier {
+		t.Errorf("after %d earlier messages it becomes %+v", earlier, dry)
 	}
 }
 

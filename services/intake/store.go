@@ -854,12 +854,17 @@ type quarantinedMessage struct {
 
 // lockQuarantined reads a message, if the principal may see it, and locks it for the transaction.
 func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*quarantinedMessage, error) {
+	return readQuarantined(tx, who, id, `for update of m`)
+}
+
+// readQuarantined is the same with a lock of its own, or with none.
+func readQuarantined(tx *flow.Tx, who principal.Principal, id, lock string) (*quarantinedMessage, error) {
 	var held *quarantinedMessage
 	tx.Queue(`select `+ledgerColumns+
 		`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
 			coalesce((select l.hash from person_lookup l join person p on p.id = l.person where l.person = v.person limit 1), ''), m.raw, k.wrapped
 		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
-		where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3)) for update of m`, id, scopeOf(who).All,
+		where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3)) `+lock, id, scopeOf(who).All,
 		scopeOf(who).Organisations).
 		Query(func(rows pgx.Rows) error {
 			var h quarantinedMessage
