@@ -182,8 +182,8 @@ func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error
 	}
 }
 
-// stillFor is for how long a durable may deliver nothing while something waits.
-const stillFor = time.Minute
+// StillFor is for how long a durable may deliver nothing, and an event may wait for a service, before somebody is told.
+const StillFor = time.Minute
 
 // judge says why a durable that is there does no work: somebody has paused it or made it something else, or it stands
 // still while events wait for it.
@@ -195,7 +195,7 @@ func (f *Flow) judge(info *jetstream.ConsumerInfo, now time.Time) error {
 		f.moved.at.IsZero() {
 		f.moved.count, f.moved.at = moved, now
 	}
-	if still := now.Sub(f.moved.at); still > stillFor {
+	if still := now.Sub(f.moved.at); still > StillFor {
 		return fmt.Errorf("the durable consumer %q has delivered nothing for %v, and %d events wait", f.cfg.Service,
 			still.Round(time.Second), info.NumPending)
 	}

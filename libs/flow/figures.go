@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/pg"
 )
 
 // Figures are how the exchange of events of one service stands, read when asked.
@@ -76,23 +76,22 @@ func (f *Flow) waitingNow() (w Figures) {
 }
 
 func (f *Flow) readFigures(ctx context.Context, got *Figures) error {
-	today := f.cfg.Clock.Now().UTC().Truncate(24 * time.Hour)
 	batch := &pgx.Batch{}
 	batch.Queue(`select event_id::text as event_id, type, journey, reason, since, ''::bytea as payload from letter
 		where state = 'dead' order by since, event_id limit $1`, mostLetters).Query(func(rows pgx.Rows) (err error) {
 		got.Letters, err = pgx.CollectRows(rows, pgx.RowToStructByName[DeadLetter])
 		return err
 	})
-	batch.Queue(`select pg_database_size(current_database()), coalesce(min(days.n), 0) from (select p.name,
-		(select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = p.name::regclass
-			and c.relname >= p.name || '_' || $2) as n from unnest($1::text[]) as p(name)) as days`,
-		f.partitioned(), today.Format("20060102")).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&got.Bytes, &got.DaysAhead)
+	batch.Queue(`select pg_database_size(current_database())`).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&got.Bytes)
 	})
 	if err := f.cfg.Pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("reading figures of %s: %w", f.cfg.Service, err)
 	}
-	got.DaysAhead = max(0, got.DaysAhead-1) // today's is not ahead
+	var err error
+	if got.DaysAhead, err = pg.DaysAhead(ctx, f.cfg.Pool, f.cfg.Clock.Now()); err != nil {
+		return err
+	}
 	most := int(f.cfg.Bus.NATS.MaxPayload())
 	if limit := int(f.streamLimit.Load()); limit > 0 {
 		most = min(most, limit)
@@ -105,16 +104,6 @@ func (f *Flow) readFigures(ctx context.Context, got *Figures) error {
 		got.TooLarge = large
 	}
 	return err
-}
-
-// partitioned are the tables that have a partition for each day.
-func (f *Flow) partitioned() []string {
-	var all []string
-	for table := range f.byDay() {
-		all = append(all, table)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // Sample is how a service's figures stood at a minute, or the highest of them in a stretch of minutes that begins

@@ -28,7 +28,7 @@ func TestADurableThatStandsStillForAMinuteIsTold(t *testing.T) {
 		{2*time.Hour + 63*time.Second, 6, 3, true},  // and no more
 		{2*time.Hour + 64*time.Second, 6, 0, false}, // somebody took the rest away
 		{2*time.Hour + 65*time.Second, 6, 1, false}, // the next begins to wait only now
-		{2*time.Hour + 64*time.Second + stillFor, 6, 1, false},
+		{2*time.Hour + 64*time.Second + StillFor, 6, 1, false},
 	} {
 		info := &jetstream.ConsumerInfo{NumPending: c.waiting,
 			Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: f.cfg.Subjects,

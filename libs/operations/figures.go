@@ -12,6 +12,8 @@ package operations
 import (
 	"fmt"
 	"time"
+
+	"footbridge/libs/flow"
 )
 
 // Severity is what a figure that is amiss asks for.
@@ -76,6 +78,9 @@ const (
 	MailStopped       = "mail-stopped"
 	MailWaiting       = "mail-waiting"
 	MailFailed        = "mail-failed"
+	TextsWaiting      = "texts-waiting"
+	TextsLate         = "texts-late"
+	BrokerBehind      = "partners-unpublished-age"
 	TimersLate        = "timers-late"
 	TimersAhead       = "timers-ahead"
 	DaysAhead         = "partitions-ahead"
@@ -86,7 +91,7 @@ const (
 var kinds = []Kind{
 	{Name: WithoutStep, By: "journey",
 		Words: "Journeys without a next step in time", Unit: "count", Judged: true, Severity: Page,
-		Runbook: "void.md", Link: "/journeys", Human: true, Chart: true},
+		Alert: "FootbridgeVoid", Runbook: "void.md", Link: "/journeys", Human: true, Chart: true},
 	{Name: StepsLate, By: "journey",
 		Words: "Steps past their time", Unit: "count", Judged: true, Severity: LookToday,
 		Runbook: "void.md", Link: "/steps?which=past", Human: true, Chart: true},
@@ -118,8 +123,8 @@ var kinds = []Kind{
 		Alert: "FootbridgeFiguresOld", Runbook: "broker.md", Link: "#services"},
 	{Name: Unseen, Words: "Does not answer", Unit: "yes", Judged: true, Severity: Page,
 		Alert: "FootbridgeServiceUnseen", Runbook: "broker.md", Link: "#services"},
-	{Name: UnprocessedAge, Words: "Oldest event before a service", Unit: "seconds", Judged: true, Limit: 60,
-		Severity: LookToday, Alert: "FootbridgeServiceFallsBehind", Runbook: "broker.md", Link: "#services",
+	{Name: UnprocessedAge, Words: "Oldest event before a service", Unit: "seconds", Judged: true,
+		Limit: flow.StillFor.Seconds(), Severity: LookToday, Alert: "FootbridgeServiceFallsBehind", Runbook: "broker.md", Link: "#services",
 		Chart: true},
 	{Name: EventsWaiting, Words: "Events before a service", Unit: "count", Link: "#services", Chart: true},
 	{Name: UnpublishedAge, Words: "Oldest event that has not reached the broker", Unit: "seconds", Judged: true,
@@ -154,6 +159,14 @@ var kinds = []Kind{
 	{Name: MailFailed, By: "delivery",
 		Words: "Mails that did not arrive in the last week", Unit: "count", Judged: true,
 		Severity: LookToday, Runbook: "mail-stopped.md", Link: "#partners"},
+	{Name: TextsLate, By: "delivery",
+		Words: "A text that was due has not gone, for", Unit: "seconds", Judged: true, Limit: 600,
+		Severity: LookToday, Runbook: "texts.md", Command: "footbridge doctor"},
+	{Name: TextsWaiting, By: "delivery",
+		Words: "Texts that wait for their time, or to be taken", Unit: "count", Command: "footbridge doctor"},
+	{Name: BrokerBehind, By: "delivery",
+		Words: "An event for a partner has not reached the broker, for", Unit: "seconds", Judged: true,
+		Limit: flow.StillFor.Seconds(), Severity: LookToday, Runbook: "broker.md", Command: "footbridge doctor"},
 	{Name: TimersLate, By: "bridging",
 		Words: "Calls, reminders and pages that are late by a minute", Unit: "count", Judged: true,
 		Severity: LookToday, Runbook: "process-stood-still.md", Command: "footbridge timers"},

@@ -93,6 +93,20 @@ func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table stri
 	return dropped, nil
 }
 
+// DaysAhead is for how many days after today partitions stand ready in the schema of this login, of the table that has
+// the fewest; 0 where no table has any.
+func DaysAhead(ctx context.Context, pool *pgxpool.Pool, now time.Time) (days int, err error) {
+	err = pool.QueryRow(ctx, `select coalesce(min(ahead), 0) from (
+			select (select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid
+				where i.inhparent = p.oid and c.relname::text > p.relname || '_' || $1) as ahead
+			from pg_partitioned_table t join pg_class p on p.oid = t.partrelid
+			where p.relnamespace = current_schema()::regnamespace) as tables`, dayName(utcDay(now))).Scan(&days)
+	if err != nil {
+		return 0, fmt.Errorf("counting the days for which partitions stand ready: %w", err)
+	}
+	return days, nil
+}
+
 // isUnresolved recognises the refusal of drop_day.
 func isUnresolved(err error) bool {
 	var pgErr *pgconn.PgError

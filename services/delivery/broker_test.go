@@ -13,6 +13,7 @@ import (
 
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
+	"footbridge/libs/operations"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
@@ -159,6 +160,24 @@ func TestTheBrokerHoldsWhatEveryWayHolds(t *testing.T) {
 	}
 	if theirs, _, err := b.reads(other, other, 1); err != nil || slices.Contains(fed, theirs[0]) {
 		t.Errorf("the other partner reads its own: %v %v", theirs, err)
+	}
+}
+
+// TestWhatDoesNotReachTheBrokerForAPartnerIsAFigure: by each partner, from when it was logged, until it is published.
+func TestWhatDoesNotReachTheBrokerForAPartnerIsAFigure(t *testing.T) {
+	t.Parallel()
+	b := newBrokered(t)
+	behind := func() operations.Reading {
+		t.Helper()
+		return figureOf(t, Figures(b.pool, b.partners), time.Now().Add(time.Hour), operations.BrokerBehind)
+	}
+	b.offers(b.partners[0])
+	if got := behind(); got.Value < 3500 || len(got.Lines) != 1 || got.Lines[0].ID != b.partners[0] {
+		t.Errorf("what is not published for an hour is %+v", got)
+	}
+	b.publishes()
+	if got := behind(); got.Value != 0 || len(got.Lines) != 0 {
+		t.Errorf("what is published is %+v", got)
 	}
 }
 

@@ -17,8 +17,9 @@ import (
 const mostEndpoints = 100
 
 // Figures are the operators' figures of what goes to partners. Which organisations a partner has an agreement with is
-// followup's to know: everybody who may ask sees each, by its opaque id.
-func Figures(pool *pgxpool.Pool) operations.More {
+// followup's to know: everybody who may ask sees each, by its opaque id. brokered are the partners that take their events
+// from the broker.
+func Figures(pool *pgxpool.Pool, brokered []string) operations.More {
 	return func(ctx context.Context, _ principal.Principal, now time.Time) ([]operations.Reading, error) {
 		failing := operations.Reading{Name: operations.EndpointsFailing}
 		waiting := operations.Reading{Name: operations.DeliveriesWaiting}
@@ -39,10 +40,20 @@ func Figures(pool *pgxpool.Pool) operations.More {
 		batch.Queue(`select partner::text, state, count(*), max(ended_at) from mail where id >= $1::text::uuid
 			and state in ('refused', 'returned', 'given-up') group by 1, 2 order by 1, 2`,
 			pg.UUIDFloor(now.AddDate(0, 0, -7))).Query(mailLinesInto(&lost))
+		texts := operations.Reading{Name: operations.TextsWaiting}
+		late := operations.Reading{Name: operations.TextsLate}
+		batch.Queue(`select count(*), min(coalesce(failing_at, due_at)) filter (where failing_at is not null
+			or due_at < $1) from text where state = 'waiting'`, now).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&texts.Value, &late.Since)
+			late.Value = ago(late.Since, now)
+			return err
+		})
+		behind := operations.Reading{Name: operations.BrokerBehind}
+		batch.Queue(brokerLines, brokered).Query(brokerLinesInto(&behind, now))
 		if err := pool.SendBatch(ctx, batch).Close(); err != nil {
 			return nil, fmt.Errorf("reading figures of deliveries: %w", err)
 		}
-		return []operations.Reading{failing, waiting, stopped, mails, lost}, nil
+		return []operations.Reading{failing, waiting, stopped, mails, lost, texts, late, behind}, nil
 	}
 }
 
@@ -84,4 +95,34 @@ func mailLinesInto(lost *operations.Reading) func(rows pgx.Rows) error {
 		})
 		return err
 	}
+}
+
+// brokerLines is when the first event of each partner was logged that is not on the broker.
+const brokerLines = `select p.id::text, first.at from unnest($1::text[]) as p(id) cross join lateral (
+		select e.at from partner_event e where e.partner = p.id::uuid and e.position > coalesce(
+			(select taken from broker_cursor c where c.partner = p.id::uuid), 0)
+		order by e.position limit 1) as first order by 2, 1`
+
+func brokerLinesInto(behind *operations.Reading, now time.Time) func(rows pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var partner string
+		var since time.Time
+		_, err := pgx.ForEachRow(rows, []any{&partner, &since}, func() error {
+			at := since
+			if behind.Since == nil {
+				behind.Since, behind.Value = &at, ago(&at, now)
+			}
+			behind.Lines = append(behind.Lines, operations.Line{ID: partner, Since: &at, Amiss: true})
+			return nil
+		})
+		return err
+	}
+}
+
+// ago is how many seconds have passed since a time; 0 where there is none.
+func ago(at *time.Time, now time.Time) float64 {
+	if at == nil {
+		return 0
+	}
+	return max(0, now.Sub(*at).Seconds())
 }

@@ -161,7 +161,7 @@ func (s *Service) sendText(ctx context.Context, tx *flow.Tx, t textRow, r *recor
 	switch {
 	case err != nil:
 	case to.NotBefore != nil:
-		putOffText(tx, t.ID, *to.NotBefore)
+		putOffText(tx, t.ID, *to.NotBefore, nil)
 		return
 	case to.Number == "":
 		endText(tx, t.ID, textWithheld, tx.Now)
@@ -173,7 +173,7 @@ func (s *Service) sendText(ctx context.Context, tx *flow.Tx, t textRow, r *recor
 		endText(tx, t.ID, textSent, tx.Now)
 		return
 	}
-	putOffText(tx, t.ID, tx.Now.Add(textAgain))
+	putOffText(tx, t.ID, tx.Now.Add(textAgain), &tx.Now)
 	s.log.Warn("a text was not taken; it is tried again, and the step that tells the person stands",
 		schemas.AttrMessagingMessageID, t.ID,
 		schemas.AttrRunbook, "texts.md") // the error may hold the number

@@ -41,9 +41,12 @@ func endText(q flow.Queuer, id, state string, now time.Time) {
 		where id = $1::text::uuid and state = 'waiting'`, id, state, now)
 }
 
-// putOffText queues that a text goes later.
-func putOffText(q flow.Queuer, id string, due time.Time) {
-	q.Queue(`update text set due_at = $2, tries = tries + 1 where id = $1::text::uuid and state = 'waiting'`, id, due)
+// putOffText queues that a text goes later: because it may not go before, or because it was not taken, failing, since
+// it first was not.
+func putOffText(q flow.Queuer, id string, due time.Time, failing *time.Time) {
+	q.Queue(`update text set due_at = $2, tries = tries + 1,
+			failing_at = case when $3::timestamptz is null then null else coalesce(failing_at, $3) end
+		where id = $1::text::uuid and state = 'waiting'`, id, due, failing)
 }
 
 // forgetTexts queues the end of the notes of texts that ended before a time.

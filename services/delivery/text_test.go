@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,8 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/mail"
+	"footbridge/libs/operations"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
@@ -109,6 +112,51 @@ func TestATextThatIsNeverTakenHoldsNoOtherBack(t *testing.T) {
 	if states := x.states(); len(x.sent.texts()) != 2 || len(states) != 3 {
 		t.Errorf("two of three could go, and they are %q", states)
 	}
+}
+
+// TestATextThatIsNotTakenIsAFigure: it is counted from when it was first not taken, however often it is tried again, and
+// no more once it has gone.
+func TestATextThatIsNotTakenIsAFigure(t *testing.T) {
+	t.Parallel()
+	x := newTexts(t)
+	x.books(24 * time.Hour)
+	figure := func(name string) float64 {
+		t.Helper()
+		return figureOf(t, Figures(x.pool, nil), x.clock.Now(), name).Value
+	}
+	taken := x.Service.textNumber
+	x.Service.textNumber = func(context.Context, schemas.TextAsked) (schemas.TextTo, error) {
+		return schemas.TextTo{}, errors.New("it cannot be said")
+	}
+	if late := figure(operations.TextsLate); late > 1 {
+		t.Errorf("before it is due it is late by %v", late)
+	}
+	for range 3 {
+		x.due("texts")
+		x.leap(textAgain + time.Second)
+	}
+	if late, wait := figure(operations.TextsLate), figure(operations.TextsWaiting); late < 900 || wait != 1 {
+		t.Errorf("after a quarter of an hour in vain it is late by %v, and %v wait", late, wait)
+	}
+	x.Service.textNumber = taken
+	x.wants(1, "session sent")
+	if late, wait := figure(operations.TextsLate), figure(operations.TextsWaiting); late != 0 || wait != 0 {
+		t.Errorf("once it has gone it is late by %v, and %v wait", late, wait)
+	}
+}
+
+// figureOf is what a service reads of one figure.
+func figureOf(t *testing.T, read operations.More, now time.Time, name string) operations.Reading {
+	t.Helper()
+	all, err := read(t.Context(), principal.Principal{}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(r operations.Reading) bool { return r.Name == name })
+	if i < 0 {
+		t.Fatalf("%s is not read", name)
+	}
+	return all[i]
 }
 
 // A reminder goes a day ahead, once, however often the booking is heard.

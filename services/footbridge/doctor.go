@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/operations"
 	"footbridge/libs/pg"
 	"footbridge/schemas"
 	"footbridge/services/journey"
@@ -19,8 +20,6 @@ import (
 const (
 	// clocksApart is how far apart clocks may be.
 	clocksApart = 2 * time.Second
-	// unreadFor is for how long events may wait before a durable that acknowledges none.
-	unreadFor = 5 * time.Minute
 	// backupLate is how old the last good backup may be: one is made each night.
 	backupLate = 26 * time.Hour
 )
@@ -101,6 +100,29 @@ func (c *Config) brokerClock(ctx context.Context, holder, stream string) (read c
 		return err
 	})
 	return read, err
+}
+
+// checkPartitions is doctor's look at the days for which tables stand ready, by the limit of the operators' figure.
+func (c *Config) checkPartitions(ctx context.Context) (note string, err error) {
+	ahead, fewest, whose := operations.KindOf(operations.DaysAhead), 0, ""
+	err = c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+		days, err := pg.DaysAhead(ctx, pool, systemClock().Now())
+		if err != nil {
+			return err
+		}
+		if whose == "" || days < fewest {
+			fewest, whose = days, name
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	if ahead.Amiss(float64(fewest)) {
+		return "", fmt.Errorf("tables of %s stand ready for %d days ahead: a process of it makes them each minute; look "+
+			"whether one runs, and what its log says (docs/runbooks/%s)", whose, fewest, ahead.Runbook)
+	}
+	return fmt.Sprintf("tables stand ready for %d days ahead at least", fewest), nil
 }
 
 // checkSentinel says when no sentinel has looked for the length of its lease, and else when it last looked everywhere.

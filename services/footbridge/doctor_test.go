@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"footbridge/libs/bus"
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
@@ -66,4 +68,43 @@ func TestDoctorSaysHowOldTheLastGoodBackupIs(t *testing.T) {
 			t.Errorf("%v ago: %v", age, err)
 		}
 	}
+}
+
+func TestDoctorSaysWhenTablesDoNotStandReadyForTheDaysAhead(t *testing.T) {
+	t.Parallel()
+	db := testkit.Database(t, allMigrations()...)
+	c := &Config{DatabaseURLs: db.URLs}
+	ready := func(days int) {
+		t.Helper()
+		for _, name := range stateful() {
+			for _, table := range dayTables(t, db, name) {
+				if err := pg.EnsureDayPartitions(t.Context(), db.Pool(name), table, pg.ByUUIDv7, time.Now(),
+					time.Now().AddDate(0, 0, days)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	ready(1)
+	if _, err := c.checkPartitions(t.Context()); err == nil || !strings.Contains(err.Error(), "1 days ahead") {
+		t.Errorf("for one day: %v", err)
+	}
+	ready(2)
+	if note, err := c.checkPartitions(t.Context()); err != nil || !strings.Contains(note, "2 days ahead") {
+		t.Errorf("for two days: %q, %v", note, err)
+	}
+}
+
+// dayTables are the tables of a service that have a partition for each day.
+func dayTables(t *testing.T, db *testkit.DB, service string) (names []string) {
+	t.Helper()
+	rows, err := db.Admin().Query(t.Context(), `select relname::text from pg_partitioned_table join pg_class
+		on oid = partrelid where relnamespace = $1::regnamespace`, service)
+	if err == nil {
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s has tables %v: %v", service, names, err)
+	}
+	return names
 }

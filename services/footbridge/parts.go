@@ -223,7 +223,8 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	if err := showSentinel(p.telemetry[journey.Name].Meter("sentinel"), pool, p.clock); err != nil {
+	meter := p.telemetry[journey.Name].Meter("sentinel")
+	if err := errors.Join(showSentinel(meter, pool, p.clock), showVoid(meter, pool, p.clock)); err != nil {
 		return err
 	}
 	f, err := p.flowOf(ctx, journey.Name, pool, func(c *flow.Config) {
@@ -276,7 +277,7 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	s.Attach(f)
-	return p.serveFlowWith(ctx, h, p.figuresOf(delivery.Name, f, pool, delivery.Figures(pool)),
+	return p.serveFlowWith(ctx, h, p.figuresOf(delivery.Name, f, pool, delivery.Figures(pool, cfg.Broker.Partners)),
 		func(mux *httpx.Mux) error { return s.Routes(mux, pool) },
 		func(ctx context.Context) error {
 			mailed := make(chan error, 1)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/flow"
 	"footbridge/libs/operations"
 	"footbridge/libs/pg"
 	"footbridge/libs/service"
@@ -72,9 +73,8 @@ var always = []string{operations.WithoutStep, operations.MessagesWaiting, operat
 // figureWords is a figure as status prints it, with what it counts where that asks for somebody; empty where it is well
 // and need not be said.
 func figureWords(f operations.Figure) string {
-	if f.Name == operations.FacilitiesOpen || f.Name == operations.NotReady ||
-		!f.Amiss && !f.Unknown && !slices.Contains(always, f.Name) {
-		return "" // the first two are said below, with more
+	if f.Name == operations.FacilitiesOpen || !f.Amiss && !f.Unknown && !slices.Contains(always, f.Name) {
+		return "" // the facilities are listed below, with more
 	}
 	words := []string{strings.ToLower(f.Words[:1]) + f.Words[1:]}
 	if f.Service != "" && operations.KindOf(f.Name).By == "" {
@@ -252,6 +252,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"commits that wait for the disk, and clocks", func(ctx context.Context) (string, error) {
 			return c.checkClocks(ctx, only)
 		}},
+		{"partitions ahead", c.checkPartitions},
 		{"the sentinel", c.checkSentinel},
 		{"backups", func(context.Context) (string, error) { return c.checkBackups(time.Now()) }},
 		{"who hears outside when it stops", func(context.Context) (string, error) { return c.checkHeartbeat() }},
@@ -351,7 +352,7 @@ func (c *Config) checkBrokerAs(ctx context.Context, holder string, streams []bus
 			}
 			// a service may not read what waits, and how far a partner reads is the partner's own
 			if err == nil && holder == ownerName && durable.Stream == streams[0].Name {
-				err = conn.CheckMoving(ctx, durable, unreadFor)
+				err = conn.CheckMoving(ctx, durable, flow.StillFor)
 			}
 			errs = append(errs, err)
 		}

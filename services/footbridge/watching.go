@@ -60,15 +60,50 @@ func showWaiting(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) erro
 		if read, err := bridging.WaitingNow(ctx, pool); err == nil {
 			last = read
 		}
-		since := func(at time.Time) float64 {
-			if at.IsZero() {
-				return 0
-			}
-			return max(0, clock.Now().Sub(at).Seconds())
-		}
-		o.ObserveFloat64(help, since(last.HelpDue))
-		o.ObserveFloat64(down, since(last.ChannelDown))
+		now := clock.Now()
+		o.ObserveFloat64(help, secondsSince(last.HelpDue, now))
+		o.ObserveFloat64(down, secondsSince(last.ChannelDown, now))
 		return nil
 	}, help, down)
 	return err
+}
+
+// showVoid makes gauges of the journeys that have no next step in time, and of the seconds for which the first of them
+// has had none: 0 while there is none. They are read from the database with each reading, by journey's processes; where
+// it does not answer, the count stays as it was read last and the age goes on growing.
+func showVoid(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) error {
+	journeys, err := meter.Int64ObservableGauge("footbridge.void.journeys",
+		metric.WithDescription("journeys whose next step is past its time and its grace"))
+	if err != nil {
+		return err
+	}
+	age, err := meter.Float64ObservableGauge("footbridge.void.age", metric.WithUnit("s"),
+		metric.WithDescription("seconds since the first of these journeys has had no next step in time; 0 without any"))
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var last journey.Void
+	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		mu.Lock()
+		defer mu.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		now := clock.Now()
+		if read, err := journey.VoidAt(ctx, pool, now); err == nil {
+			last = read
+		}
+		o.ObserveInt64(journeys, int64(last.Journeys))
+		o.ObserveFloat64(age, secondsSince(last.Since, now))
+		return nil
+	}, journeys, age)
+	return err
+}
+
+// secondsSince is for how long something has been so; 0 where it is not.
+func secondsSince(at, now time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(at).Seconds())
 }

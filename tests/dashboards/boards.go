@@ -11,9 +11,12 @@ func All() []Board { return []Board{work, promises} }
 
 // work says whether everything that is to be done is being done.
 var work = Board{UID: "footbridge-work", Title: "Footbridge: does the work go on?", Since: "6h",
-	What: "What stands still or waits. People without a next step, silent feeds and deliveries to partners are on " +
+	What: "What stands still or waits. Silent feeds, messages for a human and deliveries to partners are on " +
 		"Footbridge's own page /operations: they are no metrics.",
 	Rows: []Row{{"Now", []Panel{
+		judged(operations.WithoutStep, `max(footbridge_void_journeys)`),
+		{"The first of them has had none for", "Runbook: docs/runbooks/void.md", units.Seconds, at(1), true,
+			of(`max(footbridge_void_age_seconds)`, "")},
 		judged(operations.SentinelAway, `min(footbridge_sentinel_away_seconds)`),
 		judged(operations.HelpOverdue, `max(footbridge_help_overdue_seconds)`),
 		judged(operations.ChannelDown, `max(footbridge_channel_down_seconds)`),

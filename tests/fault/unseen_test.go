@@ -9,13 +9,14 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
 
 // What stops work for over a minute must be told by readiness. lookEvery is how often that is looked at; a process has
 // so many looks to tell after the minute.
 const (
-	standsStill = time.Minute
+	standsStill = flow.StillFor
 	lookEvery   = 2 * time.Second
 	graceLooks  = 4
 )
