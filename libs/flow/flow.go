@@ -27,6 +27,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -260,8 +261,16 @@ func (f *Flow) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready says why this flow cannot do its work at the moment, or nil.
-func (f *Flow) Ready() error { return f.faults.current() }
+// Ready says why this flow cannot do its work at the moment, or nil. Whether the connection to the broker stands is
+// asked here: a look at the stream that is under way over one that is gone is answered only when its time is over.
+func (f *Flow) Ready() error {
+	if !f.cfg.Bus.Up() {
+		return errors.Join(errNoConnection, f.faults.current())
+	}
+	return f.faults.current()
+}
+
+var errNoConnection = errors.New("no connection to the broker")
 
 // Wake runs the named due loop at once, because something has just been made that may be due.
 func (f *Flow) Wake(due string) {

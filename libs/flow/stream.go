@@ -75,7 +75,7 @@ func (f *Flow) lookedAt() time.Time {
 // message known, which proves that nothing before it has been lost: a stream loses its tail or nothing.
 func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	if !f.cfg.Bus.Up() {
-		return errors.New("no connection to the broker")
+		return errNoConnection
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -19,6 +19,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -131,6 +132,8 @@ func (m *Mux) serve(w *answer, r *http.Request, h Handler) {
 	method, route := methodAndRoute(r)
 	ctx, span := m.begin(r, method+" "+route)
 	r = r.WithContext(ctx)
+	end := sync.OnceFunc(func() { m.end(ctx, span, method, route, w.code(), time.Since(began)) })
+	w.streaming = end
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -141,7 +144,7 @@ func (m *Mux) serve(w *answer, r *http.Request, h Handler) {
 				string(debug.Stack()))
 			m.fail(w, r, NewProblem(http.StatusInternalServerError, detail500))
 		}
-		m.end(ctx, span, method, route, w.code(), time.Since(began))
+		end()
 	}()
 	if err := h(w, r); err != nil {
 		problem := m.problemOf(ctx, err, route)
@@ -217,6 +220,9 @@ type answer struct {
 	matched bool
 	status  int
 	refused int
+	// streaming is called when a stream of events has begun: that is what took time; it then stands for as long as
+	// somebody reads, and is not slow by that.
+	streaming func()
 }
 
 func answerOf(w http.ResponseWriter) *answer {
@@ -236,6 +242,9 @@ func (a *answer) WriteHeader(status int) {
 		a.status = status
 	}
 	a.ResponseWriter.WriteHeader(status)
+	if a.streaming != nil && strings.HasPrefix(a.Header().Get("Content-Type"), "text/event-stream") {
+		a.streaming()
+	}
 }
 
 // Write implements http.ResponseWriter.

@@ -150,6 +150,31 @@ func hasAttribute(all []attribute.KeyValue, wanted attribute.KeyValue) bool {
 	return false
 }
 
+// TestAStreamIsNotSlowForStandingOpen: what is measured of a stream of events is how long it took to begin, at each mux
+// that it passes; an answer of another kind is measured when it has ended.
+func TestAStreamIsNotSlowForStandingOpen(t *testing.T) {
+	t.Parallel()
+	recorded := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorded))
+	inner := httpx.NewMux(httpx.Options{Tracers: provider, TrustCaller: true})
+	ended := map[string]int{}
+	for path, kind := range map[string]string{"/stream": "text/event-stream", "/list": "application/json"} {
+		inner.Handle("GET "+path, func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(http.StatusOK)
+			ended[path] = len(recorded.Ended()) // while it stands open
+			return nil
+		})
+	}
+	outer := httpx.NewMux(httpx.Options{Tracers: provider})
+	outer.HandleHTTP("GET /{what}", inner)
+	ask(outer, "GET", "/list", "")
+	ask(outer, "GET", "/stream", "")
+	if ended["/list"] != 0 || ended["/stream"] != 4 || len(recorded.Ended()) != 4 {
+		t.Errorf("while they stood open %v had ended; in all %d did", ended, len(recorded.Ended()))
+	}
+}
+
 func TestBodiesAreReadStrictlyAndWithinTheirLimit(t *testing.T) {
 	t.Parallel()
 	type body struct {

@@ -71,7 +71,7 @@ func VoidAt(ctx context.Context, pool *pgxpool.Pool, now time.Time) (v Void, err
 	var first *time.Time
 	var away int
 	batch := &pgx.Batch{}
-	countVoid(batch, schemas.Scope{All: true}, now, &n, &first, &away)
+	countVoid(batch, schemas.ScopeOf(schemas.Operator, "", ""), now, &n, &first, &away)
 	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
 		return v, fmt.Errorf("counting journeys without a next step in time: %w", err)
 	}

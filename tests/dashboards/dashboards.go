@@ -4,9 +4,8 @@
 // It lies among the tests since nothing of the running program needs it: what it is made with (grafana-foundation-sdk,
 // Prometheus's own parser) is then no part of the binary. `make generate` writes the files.
 //
-// A panel shows what /metrics shows, and no more. How many people have no next step is no metric, on purpose; feeds
-// that are silent and deliveries to partners are read from the services' databases: both are on the page /operations
-// alone.
+// A panel shows what /metrics shows, and no more. Feeds that are silent and deliveries to partners are read from the
+// services' databases: both are on the page /operations alone.
 package dashboards
 
 import (

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -108,9 +109,38 @@ func TestWhatStopsIsSaidWithinAMinuteAndNoMoreAfterwards(t *testing.T) {
 		execute(f.mend)
 		system.Eventually(t, func() error { return alarmed(s, f.figure, false) })
 	}
+	inVoid(t, s, execute)
 	r, err := stands(s)
 	if err != nil || len(r.Hours) == 0 || len(r.Days) == 0 {
 		t.Errorf("nothing was kept for the charts: %v", err)
+	}
+}
+
+// inVoid lets the step of somebody go past its time and its grace, and then has somebody take hold: the figure, its alert
+// and the metric that Prometheus reads say so, and no more.
+func inVoid(t *testing.T, s *system.System, execute func([]string)) {
+	t.Helper()
+	p := &player{t: t, System: s, scenario: Scenario{Person: Person{Age: 34}}, now: time.Now(), sender: "INVOID",
+		number: 1}
+	p.act(0, Act{ADT: "A03", At: "-1h", Reason: "248062006^Self-harm^SCT"})
+	s.Resolve()
+	shown := func(want bool) error {
+		for _, name := range []string{"footbridge_void_journeys", "footbridge_void_age_seconds"} {
+			value := regexp.MustCompile(`(?m)^` + name + `\{.*\} (\S+)$`).FindSubmatch(s.Metrics())
+			if value == nil || (string(value[1]) != "0") != want {
+				return fmt.Errorf("%s is %s", name, value)
+			}
+		}
+		return alarmed(s, operations.WithoutStep, want)
+	}
+	system.Eventually(t, func() error { return shown(false) })
+	for _, c := range []struct {
+		due  string
+		void bool
+	}{{"now() - interval '5 hours'", true}, {"now() + interval '5 hours'", false}} {
+		execute([]string{`update journey.step set due_at = ` + c.due + `, first_due_at = ` + c.due,
+			`update journey.journey set holding_due = ` + c.due})
+		system.Eventually(t, func() error { return shown(c.void) })
 	}
 }
 
