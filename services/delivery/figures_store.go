@@ -17,8 +17,8 @@ import (
 const mostEndpoints = 100
 
 // Figures are the operators' figures of what goes to partners. Which organisations a partner has an agreement with is
-// followup's to know: everybody who may ask sees each, by its opaque id. brokered are the partners that take their events
-// from the broker.
+// followup's to know: everybody who may ask sees each, by its opaque id. brokered are the partners that take their
+// events from the broker.
 func Figures(pool *pgxpool.Pool, brokered []string) operations.More {
 	return func(ctx context.Context, _ principal.Principal, now time.Time) ([]operations.Reading, error) {
 		failing := operations.Reading{Name: operations.EndpointsFailing}

@@ -114,8 +114,8 @@ func TestATextThatIsNeverTakenHoldsNoOtherBack(t *testing.T) {
 	}
 }
 
-// TestATextThatIsNotTakenIsAFigure: it is counted from when it was first not taken, however often it is tried again, and
-// no more once it has gone.
+// TestATextThatIsNotTakenIsAFigure: it is counted from when it was first not taken, however often it is tried again,
+// and no more once it has gone.
 func TestATextThatIsNotTakenIsAFigure(t *testing.T) {
 	t.Parallel()
 	x := newTexts(t)

@@ -51,8 +51,8 @@ func visitsOfNumber(tx *flow.Tx, who principal.Principal, number string) (ids []
 // beforeAtOnce is how many messages of a visit are read at once for a dry run.
 const beforeAtOnce = 20
 
-// rawBefore opens the messages of HL7 v2 of a message's visit that came before it, the oldest first, a few at a time and
-// under no lock: what arrives meanwhile waits for nobody's dry run. What has been erased meanwhile is left out.
+// rawBefore opens the messages of HL7 v2 of a message's visit that came before it, the oldest first, a few at a time
+// and under no lock: what arrives meanwhile waits for nobody's dry run. What has been erased meanwhile is left out.
 func (s *Service) rawBefore(ctx context.Context, who principal.Principal, held *quarantinedMessage) (before [][]byte,
 	err error) {
 	after := "00000000-0000-0000-0000-000000000000"

@@ -140,7 +140,8 @@ func (n *night) goesWrong() {
 	n.Send(client, n.message("A03", "V"+clock.NewRandomID()[:7]))
 	n.Resolve()
 	n.one(&n.journey, `select journey::text from intake.message where outcome like 'raised%' limit 1`)
-	atThree := time.Date(now.In(n.london).Year(), now.In(n.london).Month(), now.In(n.london).Day(), 3, 0, 0, 0, n.london)
+	here := now.In(n.london)
+	atThree := time.Date(here.Year(), here.Month(), here.Day(), 3, 0, 0, 0, n.london)
 	if atThree.After(now) {
 		atThree = atThree.AddDate(0, 0, -1)
 	}

@@ -44,7 +44,7 @@ type stop struct {
 
 // TestWhatStopsWorkIsSaidWithinAMinuteAndNoMoreAfterwards: each kind of fault that stops work, on a running system in
 // which each service is a process of its own. GET /api/operations and its alerts, the page, `footbridge status`,
-// readiness and what the rules of Prometheus read say so within a minute, and say so no more within a minute of its end.
+// readiness and what the rules of Prometheus read say so within a minute, and no more within a minute of its end.
 func TestWhatStopsWorkIsSaidWithinAMinuteAndNoMoreAfterwards(t *testing.T) {
 	names := []string{"sentinel", schemas.Console + "/1", schemas.Gateway + "/1"}
 	for _, service := range stateful {

@@ -116,8 +116,8 @@ func TestWhatStopsIsSaidWithinAMinuteAndNoMoreAfterwards(t *testing.T) {
 	}
 }
 
-// inVoid lets the step of somebody go past its time and its grace, and then has somebody take hold: the figure, its alert
-// and the metric that Prometheus reads say so, and no more.
+// inVoid lets the step of somebody go past its time and its grace, and then has somebody take hold: the figure, its
+// alert and the metric that Prometheus reads say so, and no more.
 func inVoid(t *testing.T, s *system.System, execute func([]string)) {
 	t.Helper()
 	p := &player{t: t, System: s, scenario: Scenario{Person: Person{Age: 34}}, now: time.Now(), sender: "INVOID",
