@@ -90,6 +90,26 @@ func TestTheOperatorsPageSaysWhatAsksForSomebodyAndWhatIsNotKnown(t *testing.T) 
 	}
 }
 
+// TestEveryFigureLeadsToWhatItCounts: an operator by a page, a place on the page itself or a command, a navigator by a
+// page or a place.
+func TestEveryFigureLeadsToWhatItCounts(t *testing.T) {
+	t.Parallel()
+	page := start(t).page(t, "/operations", opera)
+	for _, k := range operations.Kinds() {
+		place, here := strings.CutPrefix(k.Link, "#")
+		path, _, _ := strings.Cut(k.Link, "?")
+		leads := func(role string) bool { return here || opens("GET", path, role) }
+		switch {
+		case here && !strings.Contains(page, `id="`+place+`"`):
+			t.Errorf("%s leads to %s, which is not on the page", k.Name, k.Link)
+		case !leads(opera.Role) && !strings.HasPrefix(k.Command, "footbridge "):
+			t.Errorf("%s leads an operator nowhere: %q", k.Name, k.Link)
+		case k.Human && k.Command == "" && !leads(guide.Role):
+			t.Errorf("%s leads a navigator nowhere: %q", k.Name, k.Link)
+		}
+	}
+}
+
 // TestADeadLetterIsPutBackInLineByOnePress: once.
 func TestADeadLetterIsPutBackInLineByOnePress(t *testing.T) {
 	t.Parallel()

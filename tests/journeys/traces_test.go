@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/telemetry"
@@ -20,9 +22,9 @@ import (
 	"footbridge/tests/system"
 )
 
-// Every process is killed, and so is every connection of the database; what was traced before is found after, and a
-// journey's waterfall is whole: from the message that came in to what was offered, over the services. A collector that
-// is named gets every one of these spans too.
+// Every process is killed, and so is every process of the database that serves one of them, which has to recover from
+// a crash; what was traced before is found after, and a journey's waterfall is whole: from the message that came in to
+// what was offered, over the services. A collector that is named gets every one of these spans too.
 func TestTracesOutliveTheKillingOfEverything(t *testing.T) {
 	t.Parallel()
 	a := newApart(t)
@@ -44,10 +46,10 @@ func TestTracesOutliveTheKillingOfEverything(t *testing.T) {
 		return throughTheServices(kept)
 	})
 	system.Eventually(t, func() error { return collected(kept) })
+	a.crash()
 	for _, process := range before {
 		process.Kill()
 	}
-	a.killConnections()
 	a.startEach()
 	system.Eventually(t, func() error {
 		again, err := a.traced(journey)
@@ -160,17 +162,24 @@ func (a *apart) theJourney() (id string) {
 	return id
 }
 
-// killConnections ends every connection to the database, as a server that is restarted does.
-func (a *apart) killConnections() {
+// crash kills the database's processes that serve ours with SIGKILL: the server ends all the others, and recovers.
+func (a *apart) crash() {
 	a.t.Helper()
 	admin, err := pgxpool.New(a.t.Context(), a.database.URL())
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	defer admin.Close()
-	if _, err := admin.Exec(a.t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
-		where usename like 'footbridge_%'`); err != nil {
+	rows, err := admin.Query(a.t.Context(), `select pid from pg_stat_activity where usename like 'footbridge_%'`)
+	if err != nil {
 		a.t.Fatal(err)
+	}
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil || len(pids) == 0 {
+		a.t.Fatalf("the database serves %v: %v", pids, err)
+	}
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // one may be enough for the others to have ended
 	}
 }
 
