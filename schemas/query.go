@@ -138,7 +138,7 @@ var queries = map[string][]Parameter{
 	"GET /api/steps": list(50, 200,
 		flagParameter("mine", "those of the caller's own teams."),
 		flagParameter("taken", "those that the caller has taken on, by name."),
-		typed("since", ParameterTime, "Those opened after a time: what is new."),
+		text("since", "What has come to the list since it was read: its readAt."),
 		ofKind("team", "owner", "Those of one owner, such as team:liaison."),
 		typed("due", ParameterDayOrTime, "Those promised by the end of a local day, or before a time."),
 		flagParameter("past", "those past their time.")),

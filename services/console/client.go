@@ -50,6 +50,12 @@ type step struct {
 	Organisation string `json:"organisation"`
 }
 
+// stepList is a list of steps; ReadAt is given back to hear what has come to it since.
+type stepList struct {
+	httpx.List[step]
+	ReadAt string `json:"readAt"`
+}
+
 type journey struct {
 	journeyLine
 	Steps    []step    `json:"steps"`
@@ -286,7 +292,7 @@ func (c *client) act(ctx context.Context, p principal.Principal, action schemas.
 }
 
 // steps are open steps by the time promised, of a whole organisation or as the parameters narrow them.
-func (c *client) steps(ctx context.Context, p principal.Principal, asked ...string) (list httpx.List[step], err error) {
+func (c *client) steps(ctx context.Context, p principal.Principal, asked ...string) (list stepList, err error) {
 	err = c.get(ctx, p, schemas.Journey, "/api/steps"+query(asked...), &list)
 	for i := range list.Items {
 		c.name(ctx, p, &list.Items[i])

@@ -10,6 +10,7 @@ import (
 
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // New steps show by themselves: a list that is open hears how many there are, and shows them when whoever reads it says
@@ -21,19 +22,18 @@ const (
 	newsLives = 5 * time.Minute
 )
 
-// stepNews says how many steps have been opened since a list was shown, each time that number is another.
+// stepNews says how many steps have come to a list since it was shown, each time that number is another.
 func (s *Console) stepNews(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
 	}
-	asked := r.URL.Query()
-	if _, err := time.Parse(time.RFC3339Nano, asked.Get("since")); err != nil {
+	which, since := narrowingOf(r.URL.Query().Get("which")), r.URL.Query().Get("since")
+	if since == "" {
 		return httpx.NewProblem(http.StatusBadRequest, "Say since when, as the list does.")
 	}
-	which := narrowingOf(asked.Get("which"))
 	return s.stream(w, r, "steps", newsEvery, func() (string, error) {
-		count, err := s.newSteps(r.Context(), p, which, asked.Get("since"))
+		count, err := s.newSteps(r.Context(), p, which, since)
 		return strconv.Itoa(count), err
 	})
 }
@@ -85,7 +85,7 @@ func (s *Console) stream(w http.ResponseWriter, r *http.Request, event string, e
 	}
 }
 
-// newSteps counts what was opened since, as the list is narrowed.
+// newSteps counts what has come to the list since, as it is narrowed. That it is lossless is the service's.
 func (s *Console) newSteps(ctx context.Context, p principal.Principal, which narrowing, since string) (int, error) {
 	list, err := s.client.steps(ctx, p, append(which.asks(s.config.Clock.Now(), s.zone), "since", since, "limit",
 		"200")...)
@@ -93,9 +93,9 @@ func (s *Console) newSteps(ctx context.Context, p principal.Principal, which nar
 }
 
 // newsPath is where a list hears of new steps; nothing beyond its first page, which is not where they would stand.
-func newsPath(which narrowing, shown time.Time, cursor string) string {
-	if cursor != "" {
+func newsPath(which narrowing, readAt, cursor string) string {
+	if cursor != "" || readAt == "" {
 		return ""
 	}
-	return "/steps/news?" + url.Values{"which": {which.code}, "since": {shown.UTC().Format(time.RFC3339Nano)}}.Encode()
+	return schemas.StepNews + "?" + url.Values{"which": {which.code}, "since": {readAt}}.Encode()
 }

@@ -86,7 +86,7 @@ func (s *Console) listSteps(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := stepsView{Nothing: which.nothing, Later: cursor != "", Again: "/steps" + query("which", which.code),
-		Shown: now.In(s.zone).Format("3:04pm"), News: newsPath(which, now, cursor)}
+		Shown: now.In(s.zone).Format("3:04pm"), News: newsPath(which, list.ReadAt, cursor)}
 	for _, one := range byPromisedTime(list.Items) {
 		line := s.lineOf(one)
 		if line.Late {

@@ -1,6 +1,9 @@
 package journey
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"strings"
 
 	"footbridge/schemas"
@@ -45,4 +48,31 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 		set("help", first)
 	}
 	return about
+}
+
+// line is about of a step without what the step's own row says, as it is kept there for lists: nothing where somebody
+// must not know of the journey, so that whoever asks for such a step is held against the journey itself.
+func (k *JourneyState) line(s Step) (string, error) {
+	if len(k.barred()) > 0 {
+		return "", nil
+	}
+	about := k.about(s)
+	maps.DeleteFunc(about.IDs, func(of, id string) bool { return of == "step" || of == "journey" || id == "" })
+	text, err := json.Marshal(about)
+	if err != nil {
+		return "", fmt.Errorf("writing what step %s is about: %w", s.ID, err)
+	}
+	return string(text), nil
+}
+
+// lineOf is what a step is about, from its line.
+func lineOf(s Step) (about schemas.StepAbout, err error) {
+	if err := json.Unmarshal([]byte(s.Line), &about); err != nil {
+		return about, fmt.Errorf("reading what step %s is about: %w", s.ID, err)
+	}
+	if about.IDs == nil {
+		about.IDs = map[string]string{}
+	}
+	about.IDs["step"], about.IDs["journey"] = s.ID, s.Journey
+	return about, nil
 }

@@ -108,6 +108,11 @@ func (w *writes) store(q queuer) error {
 	if err := saveRecords(q, w.records, w.now); err != nil { // a step names its journey's row
 		return err
 	}
+	lines, err := w.lines()
+	if err != nil {
+		return err
+	}
+	saveLines(q, lines)
 	closeSteps(q, w.closed, w.now)
 	adoptSteps(q, w.adopted, w.adopters)
 	var released []Step
@@ -124,6 +129,33 @@ func (w *writes) store(q queuer) error {
 	}
 	closeMessages(q, released, w.now)
 	return addTransitions(q, w.transitions, w.now)
+}
+
+// lines puts what lists show of a journey on the steps that are opened, and returns those that are stored with another.
+func (w *writes) lines() (stale []Step, err error) {
+	lines := map[string]string{}
+	for _, r := range w.records {
+		for i := range r.Steps {
+			s := &r.Steps[i]
+			if s.State != stateOpen {
+				continue
+			}
+			line, err := r.JourneyState.line(*s)
+			if err != nil {
+				return nil, err
+			}
+			if lines[s.ID] = line; line != s.Line {
+				s.Line = line
+				stale = append(stale, *s)
+			}
+		}
+	}
+	for i := range w.opened {
+		w.opened[i].Line = lines[w.opened[i].ID]
+	}
+	return slices.DeleteFunc(stale, func(s Step) bool {
+		return slices.ContainsFunc(w.opened, func(o Step) bool { return o.ID == s.ID })
+	}), nil
 }
 
 // message opens the step of a message that was quarantined, or closes it. Of both in one batch, the release stands.

@@ -85,8 +85,7 @@ func (a api) stepOf(s Step, now time.Time) stepShown {
 }
 
 // explain adds what a step is about, and what is open to the caller.
-func (a api) explain(s *stepShown, step Step, k *JourneyState, p principal.Principal) {
-	about := k.about(step)
+func (a api) explain(s *stepShown, step Step, about schemas.StepAbout, p principal.Principal) {
 	kind, _ := kindOf(step)
 	s.Words, s.Service, s.Until = schemas.StepWords(step.Kind, about), about.IDs["service"], kind.Until
 	s.Actions = kind.Actions(schemas.Role(p.Role), about)
@@ -262,7 +261,7 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 		Actions: schemas.JourneyActions(schemas.Role(p.Role), j.ID, j.State)}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
-		a.explain(&one, step, &j.JourneyState, p)
+		a.explain(&one, step, j.JourneyState.about(step), p)
 		s.Steps = append(s.Steps, one)
 	}
 	for _, e := range entries {

@@ -136,8 +136,12 @@ const (
 
 // listSteps queues a page of the open steps that p may see, by the time promised; those about a message, or a service's
 // line, are seen within the organisation. A journey whose stored row cannot be read keeps no other step from the list.
-func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, limit int,
-	take func(Step, *JourneyState)) {
+//
+// read is set to what of them all was seen: it is asked before, so that what is committed in between is told twice.
+func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, limit int, read *mark,
+	take func(Step, schemas.StepAbout)) {
+	read.Before = f.Before
+	q.Queue(`select pg_current_snapshot()::text`).QueryRow(func(row pgx.Row) error { return row.Scan(&read.Snapshot) })
 	source, _, values := whose(scopeOf(p), toDo)
 	before := endOfTime
 	if !f.Before.IsZero() {
@@ -149,8 +153,8 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 	args := []any{values, after.At, after.ID, before, limit}
 	page := stepsPage(source)
 	switch {
-	case !f.Since.IsZero():
-		page, args = openedPage(source), append(args, f.Owners, f.Since, f.TakenBy)
+	case f.Since != nil:
+		page, args = newPage(source), append(args, f.Owners, f.TakenBy, f.Since.Snapshot, f.Since.before())
 	case f.TakenBy != "":
 		page, args = takenPage(source), append(args, f.TakenBy)
 	case f.Owners != nil:
@@ -160,26 +164,30 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 }
 
 // findStep queues one step that p may see, whatever became of it.
-func findStep(q queuer, p principal.Principal, id string, take func(Step, *JourneyState)) {
+func findStep(q queuer, p principal.Principal, id string, take func(Step, schemas.StepAbout)) {
 	scope := scopeOf(p)
 	q.Queue(fmt.Sprintf(stepsListed, `(values (true))`, `select `+stepListedColumns+
-		` from step s left join journey j on j.id = s.journey
+		` from step s left join journey j on `+itsJourney+`
 			where s.id = $3::text::uuid and ($2 or s.organisation = any($1)) and `+stepShownTo)+` limit $4`,
 		scope.Organisations, scope.All, id, 1).Query(eachStep(take))
 }
 
-func eachStep(take func(Step, *JourneyState)) func(pgx.Rows) error {
+func eachStep(take func(Step, schemas.StepAbout)) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var s Step
 		var text string
 		into := []any{&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt,
-			&s.FirstDueAt, &s.Level, &s.State, &text}
+			&s.FirstDueAt, &s.Level, &s.State, &s.Line, &text}
 		_, err := pgx.ForEachRow(rows, into, func() error {
-			one, known := s, JourneyState{}
+			if about, err := lineOf(s); s.Line != "" && err == nil {
+				take(s, about)
+				return nil
+			}
+			known := JourneyState{}
 			if text != "" && json.Unmarshal([]byte(text), &known) != nil {
 				known = JourneyState{} // the sentinel opens a step beside it
 			}
-			take(one, &known)
+			take(s, known.about(s))
 			return nil
 		})
 		return err
@@ -189,7 +197,7 @@ func eachStep(take func(Step, *JourneyState)) func(pgx.Rows) error {
 // stepsPage reads a page of each organisation's open steps from the index that they stand in.
 func stepsPage(source string) string {
 	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
-			from step s left join journey j on j.id = s.journey
+			from step s left join journey j on `+itsJourney+`
 			where s.organisation = o.name and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
 			order by s.due_at, s.id limit $5`)
 }
@@ -199,13 +207,13 @@ func ownedPage(source string) string {
 	return fmt.Sprintf(stepsListed, source, `select distinct on (due_at, id) e.* from unnest($6::text[]) as w(owner)
 		cross join lateral (
 				(select `+stepListedColumns+`
-				from step s left join journey j on j.id = s.journey
+				from step s left join journey j on `+itsJourney+`
 				where s.organisation = o.name and s.owner = w.owner and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4
 					and `+stepShownTo+`
 				order by s.due_at, s.id limit $5)
 				union all
 				(select `+stepListedColumns+`
-				from added_owner a join step s on s.id = a.step left join journey j on j.id = s.journey
+				from added_owner a join step s on s.id = a.step left join journey j on `+itsJourney+`
 				where a.organisation = o.name and a.owner = w.owner and (a.due_at, a.step) > ($2, $3::text::uuid) and a.due_at < $4 and `+stepShownTo+`
 				order by a.due_at, a.step limit $5)) as e
 			order by due_at, id limit $5`)
@@ -214,29 +222,40 @@ func ownedPage(source string) string {
 // takenPage is stepsPage of what somebody ($6) has taken on, from an index by who has.
 func takenPage(source string) string {
 	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
-			from step s left join journey j on j.id = s.journey
+			from step s left join journey j on `+itsJourney+`
 			where s.organisation = o.name and s.taken_by = $6 and s.taken_by <> '' and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid)
 				and s.due_at < $4 and `+stepShownTo+`
 			order by s.due_at, s.id limit $5`)
 }
 
-// openedPage is stepsPage of what was opened after a time ($7): the end of an index by when steps were opened, of some
-// owners ($6) or all, or of who has taken it on ($8).
-func openedPage(source string) string {
+// newPage is stepsPage of what has come since a list was read ($8), of some owners ($6) or all, or of who has taken it
+// on ($7): the end of an index by the transactions in which steps came. To a list of an owner's a step comes when it is
+// opened or handed to them, to that of all when it is opened; and to one that ended with a time ($9) when that goes on.
+func newPage(source string) string {
+	const shown = `($6::text[] is null or owner = any($6) or added_owners && $6) and ($7 = '' or taken_by = $7)`
 	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
-			from (select * from step where organisation = o.name and state = 'open' and opened_at > $7
-				and ($6::text[] is null or owner = any($6) or added_owners && $6) and ($8 = '' or taken_by = $8) order by opened_at limit 200) s
-				left join journey j on j.id = s.journey
+			from (
+				select * from step where organisation = o.name and state = 'open'
+					and came_in >= pg_snapshot_xmin($8::text::pg_snapshot)
+					and not pg_visible_in_snapshot(case when $6::text[] is null and $7 = '' then opened_in else came_in end,
+						$8::text::pg_snapshot) and `+shown+`
+				union all
+				select * from step where organisation = o.name and state = 'open' and due_at >= $9 and due_at < $4 and `+shown+`
+					and pg_visible_in_snapshot(case when $6::text[] is null and $7 = '' then opened_in else came_in end,
+						$8::text::pg_snapshot)) s
+				left join journey j on `+itsJourney+`
 			where (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
 			order by s.due_at, s.id limit $5`)
 }
 
 const (
-	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, s.state, j.known`
-	stepShownTo       = `(j.id is null or not j.barred && $1)`
-	stepsListed       = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis,
+	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, s.state, s.line, j.known`
+	// itsJourney finds the journey of a step that has no line of it: no row is looked for where the step has.
+	itsJourney  = `j.id = case when s.line is null then s.journey end`
+	stepShownTo = `(j.id is null or not j.barred && $1)`
+	stepsListed = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis,
 		owner, added_owners, due_at, first_due_at,
-			overdue_level::int, state, coalesce(known::text, '')
+			overdue_level::int, state, coalesce(line::text, ''), coalesce(known::text, '')
 		from %s as o(name) cross join lateral (
 			%s) as listed
 		order by due_at, id`

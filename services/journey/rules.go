@@ -630,6 +630,7 @@ type Step struct {
 	Level                            int // how often it was found overdue
 	State                            string
 	OpenedBy, ClosedBy               string
+	Line                             string // what a list shows of its journey, as stored; empty for none
 }
 
 const (

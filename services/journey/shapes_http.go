@@ -18,7 +18,7 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/first-contact": httpx.Takes[schemas.FirstContactRecord, changedShown](),
 		"POST /api/journeys/{id}/look-review":   httpx.Takes[schemas.LookReviewRecord, changedShown](),
 		"POST /api/journeys/{id}/retold":        httpx.Takes[schemas.RetoldRecord, changedShown](),
-		"GET /api/steps":                        httpx.Gives[httpx.List[stepListed]](),
+		"GET /api/steps":                        httpx.Gives[stepList](),
 		"GET /api/steps/{id}":                   httpx.Gives[stepListed](),
 		"POST /api/steps/{id}/done":             httpx.Takes[schemas.StepDone, changedShown](),
 		"POST /api/steps/{id}/no-answer":        httpx.Takes[schemas.NoAnswerRecord, changedShown](),

@@ -22,12 +22,18 @@ type stepListed struct {
 	Organisation string `json:"organisation,omitempty"`
 }
 
+// stepList is a list of steps, with by what to ask for what has come to it since.
+type stepList struct {
+	httpx.List[stepListed]
+	ReadAt string `json:"readAt"`
+}
+
 // stepFilter narrows the list of steps.
 type stepFilter struct {
 	Owners  []string  // any of them; nil for all
 	Before  time.Time // due before; zero for all
 	TakenBy string    // who has taken them on, by name; empty for all
-	Since   time.Time // opened after; zero for all
+	Since   *mark     // what has come to the list since; nil for all
 }
 
 // listSteps gives open steps by the time promised, one a line, of what the caller may see.
@@ -50,20 +56,20 @@ func (a api) listSteps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows, batch := []stepListed{}, &pgx.Batch{}
-	listSteps(batch, p, filter, after, page.Limit+1,
-		func(s Step, k *JourneyState) { rows = append(rows, a.listedOf(s, k, p, now)) })
+	rows, batch, read := []stepListed{}, &pgx.Batch{}, mark{}
+	listSteps(batch, p, filter, after, page.Limit+1, &read,
+		func(s Step, about schemas.StepAbout) { rows = append(rows, a.listedOf(s, about, p, now)) })
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("listing steps: %w", err)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(s stepListed) []string {
+	return httpx.WriteJSON(w, http.StatusOK, stepList{httpx.NewList(rows, page.Limit, func(s stepListed) []string {
 		return []string{s.DueAt.UTC().Format(time.RFC3339Nano), s.Step}
-	}))
+	}), read.String()})
 }
 
-func (a api) listedOf(s Step, k *JourneyState, p principal.Principal, now time.Time) stepListed {
+func (a api) listedOf(s Step, about schemas.StepAbout, p principal.Principal, now time.Time) stepListed {
 	one := a.stepOf(s, now)
-	a.explain(&one, s, k, p)
+	a.explain(&one, s, about, p)
 	return stepListed{one, s.Journey, s.Organisation}
 }
 
@@ -75,8 +81,8 @@ func (a api) showStep(w http.ResponseWriter, r *http.Request) error {
 	}
 	var found *stepListed
 	now, batch := a.clock.Now(), &pgx.Batch{}
-	findStep(batch, p, id, func(s Step, k *JourneyState) {
-		one := a.listedOf(s, k, p, now)
+	findStep(batch, p, id, func(s Step, about schemas.StepAbout) {
+		one := a.listedOf(s, about, p, now)
 		if s.State != stateOpen {
 			one.Actions, one.May, one.TakeOn, one.Until = nil, nil, nil, ""
 		}
@@ -104,8 +110,8 @@ func (a api) filterOf(query url.Values, p principal.Principal, now time.Time) (f
 		f.TakenBy = named(p)
 	}
 	if since := query.Get("since"); since != "" {
-		if f.Since, err = time.Parse(time.RFC3339Nano, since); err != nil {
-			return f, httpx.NewProblem(http.StatusBadRequest, "since is no time with an offset.")
+		if f.Since, err = markOf(since); err != nil {
+			return f, httpx.NewProblem(http.StatusBadRequest, "since is not as a list of steps gave it (readAt).")
 		}
 	}
 	if due := strings.TrimSpace(query.Get("due")); due != "" {

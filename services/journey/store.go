@@ -67,7 +67,8 @@ const (
 	selectRecord = `select id::text, organisation, person, state, version, known::text, correlation, began_at
 		from journey`
 	selectStep = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner,
-		added_owners, due_at, first_due_at, overdue_level::int, state, opened_by, closed_by from step`
+		added_owners, due_at, first_due_at, overdue_level::int, state, opened_by, closed_by,
+		coalesce(line::text, '') from step`
 )
 
 func scanRecords(rows pgx.Rows, records map[string]*record) error {
@@ -107,7 +108,7 @@ func scanSteps(rows pgx.Rows) ([]Step, error) {
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Step, error) {
 		var s Step
 		err := row.Scan(&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt,
-			&s.FirstDueAt, &s.Level, &s.State, &s.OpenedBy, &s.ClosedBy)
+			&s.FirstDueAt, &s.Level, &s.State, &s.OpenedBy, &s.ClosedBy, &s.Line)
 		return s, err
 	})
 }
@@ -221,24 +222,38 @@ func openSteps(q queuer, steps []Step, at time.Time) error {
 		return nil
 	}
 	var ids, organisations, kinds, bases, owners, openers []string
-	var journeys, abouts []*string
+	var journeys, abouts, lines []*string
 	var due []time.Time
 	for _, s := range steps {
 		ids, organisations, kinds = append(ids, s.ID), append(organisations, s.Organisation), append(kinds, s.Kind)
 		bases, owners, openers, due = append(bases, s.Basis), append(owners, s.Owner), append(openers, s.OpenedBy),
 			append(due, s.DueAt)
-		journeys, abouts = append(journeys, orNull(s.Journey)), append(abouts, orNull(s.About))
+		journeys, abouts, lines = append(journeys, orNull(s.Journey)), append(abouts, orNull(s.About)),
+			append(lines, orNull(s.Line))
 	}
 	q.Queue(`insert into step (id, journey, about, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
-			look_at, overdue_level, state, opened_at, opened_by, closed_by)
+			look_at, overdue_level, state, opened_at, opened_by, closed_by, line)
 		select id, journey::uuid, about, organisation, kind, basis, owner, '{}', due_at, due_at, due_at, 0, 'open',
-		$10, opener, ''
+		$10, opener, '', line::json
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-		$8::timestamptz[], $9::text[])
-			as n(id, journey, about, organisation, kind, basis, owner, due_at, opener)
+		$8::timestamptz[], $9::text[], $11::text[])
+			as n(id, journey, about, organisation, kind, basis, owner, due_at, opener, line)
 		on conflict (about) where about is not null do nothing`,
-		ids, journeys, abouts, organisations, kinds, bases, owners, due, openers, at)
+		ids, journeys, abouts, organisations, kinds, bases, owners, due, openers, at, lines)
 	return nil
+}
+
+// saveLines queues what lists show of the journeys of steps.
+func saveLines(q queuer, steps []Step) {
+	if len(steps) == 0 {
+		return
+	}
+	ids, lines := make([]string, len(steps)), make([]*string, len(steps))
+	for i, s := range steps {
+		ids[i], lines[i] = s.ID, orNull(s.Line)
+	}
+	q.Queue(`update step s set line = n.line::json from unnest($1::uuid[], $2::text[]) as n(id, line)
+		where s.id = n.id`, ids, lines)
 }
 
 // adoptSteps queues that the steps of journeys whose beginning has arrived belong to its organisation.
@@ -315,6 +330,7 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 		}
 	}
 	q.Queue(`update step s set owner = n.owner, overdue_level = n.level, look_at = n.look,
+			came_in = pg_current_xact_id(),
 			added_owners = array(select jsonb_array_elements_text(n.added::jsonb))
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[]) as n(id, owner, added, level,
 		look)
@@ -325,7 +341,7 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 // handOver queues that a step's owners have changed by hand, and whether the owner has acknowledged it. When the step
 // is next looked at stays.
 func handOver(q queuer, s Step, h command) {
-	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = case when $4 then $5 else acknowledged_at
+	q.Queue(`update step set owner = $2, added_owners = $3, came_in = pg_current_xact_id(), acknowledged_at = case when $4 then $5 else acknowledged_at
 		end, taken_by = case when $4 then $6 else '' end
 		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == commandTaken, h.At,
 		h.By)
@@ -650,7 +666,8 @@ func keepFindings(q queuer, findings []finding, steps map[string]string, at time
 			update finding f set found_at = $6, step = n.step from n join stale using (key) where f.key = n.key
 			returning f.key
 		), opened as (
-			update step s set state = 'open', closed_at = null, closed_by = '', look_at = $6
+			update step s set state = 'open', closed_at = null, closed_by = '', look_at = $6,
+				opened_in = pg_current_xact_id(), came_in = pg_current_xact_id()
 			from (select about from stale union select about from n join kept using (key)) as a
 			where a.about <> '' and s.about = a.about and s.state <> 'open'
 		)

@@ -224,6 +224,7 @@ var meanings = map[string]string{
 	"purpose":           "For which purpose.",
 	"question":          "The id of the question.",
 	"questions":         "Questions that are open.",
+	"readAt":            "When it was read: given back as since, what has come to the list after it.",
 	"reached":           "Whether the person was reached.",
 	"reason":            "Why.",
 	"receivedAt":        "When it came.",
