@@ -528,6 +528,18 @@ type ServiceLineReportedData struct {
 // report's id.
 type ServiceLineMendedData struct{}
 
+// SearchReviewNeededData says that what was searched for waits for somebody who did not search. The event's subject is
+// the id of the oldest search that waits, as no journey is concerned.
+type SearchReviewNeededData struct {
+	// ODS code of the organisation whose staff searched.
+	Organisation string `json:"organisation" is:"ods"`
+	// By when somebody has to have looked.
+	DueAt time.Time `json:"dueAt"`
+}
+
+// SearchReviewedData says that it has been reviewed. The event's subject is the id of the search.
+type SearchReviewedData struct{}
+
 // InformationSuppliedData says that facts have become known.
 type InformationSuppliedData struct {
 	// The facts that have become known, or have changed. What is left out is as it was.

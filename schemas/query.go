@@ -143,7 +143,7 @@ var queries = map[string][]Parameter{
 		typed("due", ParameterDayOrTime, "Those promised by the end of a local day, or before a time."),
 		flagParameter("past", "those past their time.")),
 	"GET /api/people/{ref}/access": list(50, 200),
-	"GET /api/people/searches":     list(50, 200, flagParameter("waiting", "what nobody has reviewed yet.")),
+	"GET /api/people/searches":     list(50, 200, flagParameter("waiting", "what the caller may review: of others, and reviewed by nobody yet.")),
 	"GET /api/facilities":          list(50, 200, flagParameter("placed", "those that were placed.")),
 	"GET /api/services":            list(100, 500),
 	"POST /api/referrals/list":     {text("organisation", "Whose list it is, of whoever keeps those of several.")},

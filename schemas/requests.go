@@ -101,6 +101,16 @@ type LookReviewRecord struct {
 	PassedTo string `json:"passedTo,omitempty" is:"code"`
 }
 
+// SearchReviewRecord is the body of POST /api/people/searches/review: what a reviewer found of searches of others.
+type SearchReviewRecord struct {
+	// The newest that was looked at: all up to it are reviewed by this.
+	UpTo string `json:"upTo"`
+	// In order, or not and passed on.
+	Finding string `json:"finding" is:"access-finding"`
+	// To which role it was passed on, where it was not in order, such as privacy-officer; never a name.
+	PassedTo string `json:"passedTo,omitempty" is:"code"`
+}
+
 // SummaryRecord is the body of POST /api/journeys/{id}/summary.
 type SummaryRecord struct {
 	// What the person agreed to pass on, in their words; empty takes it back. What is left out stays.
@@ -497,6 +507,7 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/journeys/{id}/summary":        reflect.TypeFor[SummaryRecord](),
 	"POST /api/journeys/{id}/correction":     reflect.TypeFor[CorrectionRecord](),
 	"POST /api/journeys/{id}/look-review":    reflect.TypeFor[LookReviewRecord](),
+	"POST /api/people/searches/review":       reflect.TypeFor[SearchReviewRecord](),
 	"POST /api/journeys/{id}/retold":         reflect.TypeFor[RetoldRecord](),
 	"POST /api/journeys/{id}/close":          reflect.TypeFor[CloseRecord](),
 	"POST /api/people/{ref}/contact-resumed": reflect.TypeFor[ReasonRecord](),

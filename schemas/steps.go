@@ -346,6 +346,12 @@ var stepKinds = []StepKind{
 	{Kind: "read-the-message", Words: "Read a message that could not be used", Ends: []Ending{
 		{"POST /api/messages/{id}/release", []Role{Navigator, Operator}, "Read it again", nil},
 		{"POST /api/messages/{id}/dismiss", navigators, "It is of no concern here", nil}}},
+	{Kind: "review-the-searches", Words: "Review what was searched for", Ends: []Ending{
+		{"POST /api/people/searches/review", navigators, "Record what you found", []Asked{
+			{Name: "upTo", Value: "{search}"}, {Name: "finding", Words: "Were the searches in order?"},
+			{Name: "passedTo", Words: "Where one was not: which role has it now? Such as privacy-officer",
+				Optional: true}}}},
+		Where: "Your own searches are somebody else’s to review. If none but yours wait, ask the deputy."},
 	{Kind: "mend-the-line", Words: "Check how a service can be reached",
 		Ends: []Ending{{"POST /api/services/{id}/dead-line", navigators, "It works again", nil}}},
 }
@@ -412,7 +418,7 @@ func (k StepKind) Unsaid(said StepDone) []string {
 // asked for, and the codes of what is to be checked.
 type StepAbout struct {
 	// IDs are by what they are: journey, step, person, other, offer, partner, question, call, help, service, facility,
-	// referrer, message.
+	// referrer, message, search.
 	IDs map[string]string
 	// Facts are asked for, Flags are checked.
 	Facts, Flags []string

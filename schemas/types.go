@@ -42,6 +42,8 @@ const (
 	ServiceAnswered     Type = "care.footbridge.service.answered.v1"
 	ServiceLineReported Type = "care.footbridge.service.line-reported.v1"
 	ServiceLineMended   Type = "care.footbridge.service.line-mended.v1"
+	SearchReviewNeeded  Type = "care.footbridge.search.review-needed.v1"
+	SearchReviewed      Type = "care.footbridge.search.reviewed.v1"
 
 	OfferRaised            Type = "care.footbridge.offer.raised.v1"
 	OfferCleared           Type = "care.footbridge.offer.cleared.v1"

@@ -133,7 +133,7 @@ type client struct {
 	backends map[string]http.Handler
 	signer   *principal.Signer
 	clock    clock.Clock
-	services serviceNames
+	kept     keptNames
 }
 
 func (c *client) journeys(ctx context.Context, p principal.Principal, cursor string) (httpx.List[journeyLine], error) {

@@ -216,7 +216,7 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		_ = httpx.WriteJSON(w, http.StatusOK, httpx.List[searchLine]{Items: []searchLine{
 			{ID: firstID, At: now, Role: "sending-team", By: "nurse-1", LookedBy: "name",
 				Reason: "they rang and asked"},
-			{ID: secondID, At: now, Role: "navigator", By: "guide-1", LookedBy: "code", Found: 1, Own: true}}})
+			{ID: secondID, At: now, Role: "navigator", By: "guide-2", LookedBy: "code", Found: 1}}})
 	})
 	s.mux.HandleFunc("GET /api/people/{ref}/access", func(w http.ResponseWriter, r *http.Request) {
 		if who, _ := principal.From(r.Context()); who.Role == string(schemas.YoungPeoplesClinician) {

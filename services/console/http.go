@@ -73,7 +73,7 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	p, known := principal.From(r.Context())
 	known = known && p.Role != string(schemas.Guest)
 	if known && p.Role != string(schemas.OfferLink) && v.Leave == "" {
-		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), s.nameOf(p)
+		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), s.nameOf(r, p)
 		v.Menu = menuOf(p, v.Here)
 	}
 	if known && v.Separate == "" && name != "outbox-mail" &&
@@ -108,14 +108,20 @@ func homeOf(v view) string {
 }
 
 // nameOf is the organisation that somebody acts for: a partner by its name, as its id is opaque.
-func (s *Console) nameOf(p principal.Principal) string {
-	if i := slices.IndexFunc(s.config.Partners, func(one Partner) bool { return one.ID == p.Organisation }); i >= 0 {
+func (s *Console) nameOf(r *http.Request, p principal.Principal) string {
+	if name := s.partnerName(p.Organisation); name != "" || p.Role == string(schemas.Partner) ||
+		p.Role == string(schemas.Person) {
+		return name
+	}
+	return s.client.organisation(r.Context(), p, p.Organisation)
+}
+
+// partnerName is a partner's name; empty where nobody here knows one.
+func (s *Console) partnerName(id string) string {
+	if i := slices.IndexFunc(s.config.Partners, func(one Partner) bool { return one.ID == id }); i >= 0 {
 		return s.config.Partners[i].Name
 	}
-	if p.Role == string(schemas.Partner) || p.Role == string(schemas.Person) {
-		return ""
-	}
-	return p.Organisation
+	return ""
 }
 
 // forms are the beginnings of forms that are posted. Text on a page holds no such thing: it is escaped.
@@ -269,6 +275,9 @@ func (s *Console) listJourneys(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := journeysView{Lines: byPromise(list.Items, s.config.Clock.Now(), s.zone), Later: cursor != ""}
+	for i := range page.Lines {
+		page.Lines[i].Organisation = s.client.organisation(r.Context(), p, page.Lines[i].Organisation)
+	}
 	page.Late = countLate(page.Lines)
 	if list.Next != nil {
 		page.Next = "/journeys" + query("cursor", *list.Next)
@@ -307,13 +316,14 @@ func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := s.viewJourney(r, p, j, "")
 	return s.show(w, r, http.StatusOK, "journey", view{Title: "Journey " + page.Code, Here: "/journeys",
-		Separate: separateWords(j.Organisation),
+		Separate: s.separateFrom(r, p, j.Organisation),
 		Done:     doneWords[r.URL.Query().Get("said")], Page: page})
 }
 
 // viewJourney is one journey as its page shows it; reason is why somebody looks who has to say so.
 func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey, reason string) journeyView {
-	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil,
+	page := journeyView{ID: j.ID, Code: codeOf(j.ID),
+		Organisation: s.client.organisation(r.Context(), p, j.Organisation), Unbegun: j.BeganAt == nil,
 		Closed: j.State == "closed", Decided: decided(j.Timeline),
 		Days: latestFirst(j.Timeline, s.zone), Trace: opens("GET", "/journeys/{id}/trace", p.Role),
 		Clinician: s.asksClinician(r.Context(), p, j),
@@ -358,7 +368,7 @@ func bridgeOf(views []stepView, steps []step) *stepView {
 func waysOf(one step) []linkView {
 	words, path := buttonOf(one)
 	ways := []linkView{{path, words}}
-	if one.Kind == callKind {
+	if one.doneElsewhere() {
 		return ways
 	}
 	for i, a := range one.Actions[min(1, len(one.Actions)):] {

@@ -123,3 +123,35 @@ func TestAStepNamesItsServiceAsTheDirectoryDoes(t *testing.T) {
 		}
 	}
 }
+
+// An organisation of which the directory lists a service under its ODS code is called by its name, on every page and in
+// what is said of the hospital's own follow-up; and by its code where the directory is not to be had. A directory that
+// does not answer is not asked again for each page.
+func TestAnOrganisationIsCalledByItsNameWhereTheDirectoryKnowsOne(t *testing.T) {
+	t.Parallel()
+	for _, answers := range []bool{true, false} {
+		f, asked := start(t), 0
+		f.services.mux.HandleFunc("GET /api/services", func(w http.ResponseWriter, r *http.Request) {
+			if asked++; !answers {
+				httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusServiceUnavailable, "not now"))
+				return
+			}
+			_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"items": []any{map[string]any{
+				"service": map[string]any{"id": "crisis-team", "name": "Crisis team",
+					"organization": map[string]any{"id": "RXX", "name": "Samplewood Hospital"}}}}})
+		})
+		called := map[bool]string{true: "Samplewood Hospital", false: "RXX"}[answers]
+		for _, path := range []string{"/journeys", "/journeys/" + firstID, "/steps", "/steps/" + stepID} {
+			text := tags.ReplaceAllString(f.page(t, path, nurse), " ")
+			if !strings.Contains(text, called) || answers && strings.Contains(text, "RXX") {
+				t.Errorf("%s does not call it %q alone", path, called)
+			}
+		}
+		if page := f.page(t, "/journeys/"+firstID, nurse); !strings.Contains(page, "the team at "+called) {
+			t.Errorf("it is separate from another than %q", called)
+		}
+		if asked != 1 {
+			t.Errorf("the directory was asked %d times for five pages", asked)
+		}
+	}
+}

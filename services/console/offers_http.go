@@ -220,7 +220,7 @@ func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.
 		}
 		separate := o.Separate
 		if separate == "" {
-			separate = separateWords(o.Organisation)
+			separate = s.separateFrom(r, p, o.Organisation)
 		}
 		return s.show(w, r, status, "offer",
 			view{Title: "An offer", Here: "/offers", Problems: append(page.Acts.problems(), more...),

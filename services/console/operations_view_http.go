@@ -251,7 +251,7 @@ var (
 
 func (s *Console) viewEndpoint(line operations.Line, p principal.Principal, words map[string]string) endpointView {
 	v := endpointView{State: wordsFor(words, line.What), Count: line.Count, Why: plain(line.Why),
-		Partner: cmp.Or(s.nameOf(principal.Principal{Organisation: line.ID, Role: string(schemas.Partner)}),
+		Partner: cmp.Or(s.partnerName(line.ID),
 			"Partner "+codeOf(line.ID)), Colour: "green"}
 	if opens("GET", "/partners/{id}", p.Role) {
 		v.Link = "/partners/" + line.ID

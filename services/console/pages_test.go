@@ -55,7 +55,7 @@ func TestEachKindOfStepShowsWhatToDoOrWhoDoesIt(t *testing.T) {
 	f := start(t)
 	about := schemas.StepAbout{IDs: map[string]string{}, Facts: schemas.FactNames()}
 	for _, what := range []string{"journey", "step", "person", "other", "offer", "partner", "question", "call", "help",
-		"service", "facility", "message"} {
+		"service", "facility", "message", "search"} {
 		about.IDs[what] = firstID
 	}
 	for _, kind := range schemas.StepKinds() {
@@ -67,8 +67,8 @@ func TestEachKindOfStepShowsWhatToDoOrWhoDoesIt(t *testing.T) {
 				page := f.page(t, "/steps/"+stepID, p)
 				line := f.lineOf(one)
 				forms, said := strings.Count(page, `name="action"`), whoDoes(kind, one, p.Role)
-				shown := forms == len(one.Actions) && forms > 0 || kind.Kind == callKind &&
-					strings.Contains(page, `href="/calls/`+firstID+`"`) || len(one.Actions) == 0 &&
+				shown := forms == len(one.Actions) && forms > 0 || one.doneElsewhere() &&
+					strings.Contains(page, `href="`+one.ownPage().Path+`"`) && line.Path == one.ownPage().Path || len(one.Actions) == 0 &&
 					strings.Contains(page, said)
 				if !shown || line.Button == "" || line.Path == "" {
 					t.Errorf("%s, to %s knowing %s: %d forms of %d, %q", kind.Kind, p.Role, name, forms,

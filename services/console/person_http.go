@@ -126,7 +126,7 @@ func (s *Console) morePage(w http.ResponseWriter, r *http.Request, p principal.P
 	}
 	done := personDone[r.URL.Query().Get("said")]
 	return s.show(w, r, status, "person-more", view{Title: moreTitle, Leave: ownLeave, Done: done,
-		Separate: separateWords(j.Organisation), Problems: append(page.Forms.problems(), more...), Page: page})
+		Separate: s.separateFrom(r, p, j.Organisation), Problems: append(page.Forms.problems(), more...), Page: page})
 }
 
 func (s *Console) viewForPerson(one step) personStepView {

@@ -115,7 +115,7 @@ func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
 		page.Steps = s.firstSteps(r.Context(), p, answer.Journey)
 	}
 	return s.show(w, r, http.StatusOK, "referred", view{Title: "Support has been asked for", Here: "/refer",
-		Separate: separateWords(p.Organisation), Page: page})
+		Separate: s.separateFrom(r, p, p.Organisation), Page: page})
 }
 
 // sentAgain says of a refusal what is to be done with a form that stays on the screen: one that came before with other

@@ -94,7 +94,7 @@ func (s *Console) referralsPage(w http.ResponseWriter, r *http.Request) (n partn
 		}
 		return s.show(w, r, status, "referrals", view{Title: "What became of those you referred",
 			Here: schemas.ReferralsPage, Problems: append(page.Acts.problems(), more...),
-			Separate: separateWords(p.Organisation), Done: partnerDone[r.URL.Query().Get("said")], Page: page})
+			Separate: s.separateFrom(r, p, p.Organisation), Done: partnerDone[r.URL.Query().Get("said")], Page: page})
 	}, p, nil
 }
 

@@ -174,7 +174,6 @@ type searchLine struct {
 	LookedBy string    `json:"lookedBy"`
 	Found    int       `json:"found"`
 	Reason   string    `json:"reason"`
-	Own      bool      `json:"own"`
 }
 
 type searchesView struct {
@@ -186,7 +185,6 @@ type searchesView struct {
 
 type searchLineView struct {
 	At, Who, By, Found, Why string
-	Own                     bool
 }
 
 var lookedByWords = map[string]string{"code": "The code of a journey", "visit": "The number of a visit",
@@ -237,10 +235,8 @@ func (s *Console) searchesPage(w http.ResponseWriter, r *http.Request, status in
 	for _, l := range list.Items {
 		page.Lines = append(page.Lines, searchLineView{shortTime(l.At, s.zone), wordsFor(roleNames, l.Role) + ", " +
 			l.By,
-			wordsFor(lookedByWords, l.LookedBy), plural(l.Found, "journey"), l.Reason, l.Own})
-		if !l.Own {
-			page.UpTo = l.ID // the oldest stand first: what is reviewed is what was shown
-		}
+			wordsFor(lookedByWords, l.LookedBy), plural(l.Found, "journey"), l.Reason})
+		page.UpTo = l.ID // the oldest stand first: what is reviewed is what was shown
 	}
 	done := map[string]string{"reviewed": "Your review is kept."}[r.URL.Query().Get("said")]
 	return s.show(w, r, status, "searches", view{Title: "What was searched for", Here: "/search", Done: done,

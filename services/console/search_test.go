@@ -109,8 +109,8 @@ func TestSearchesAreReviewedByAnother(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	page := f.page(t, "/searches", guide)
-	for _, words := range []string{"A family name and date of birth", "they rang and asked", "somebody else reviews it",
-		`name="upto" value="` + firstID} {
+	for _, words := range []string{"A family name and date of birth", "they rang and asked", "somebody else reviews",
+		`name="upto" value="` + secondID} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page does not say %q", words)
 		}

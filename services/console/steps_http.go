@@ -89,6 +89,7 @@ func (s *Console) listSteps(w http.ResponseWriter, r *http.Request) error {
 		Shown: now.In(s.zone).Format("3:04pm"), News: newsPath(which, list.ReadAt, cursor)}
 	for _, one := range byPromisedTime(list.Items) {
 		line := s.lineOf(one)
+		line.Organisation = s.client.organisation(r.Context(), p, line.Organisation)
 		if line.Late {
 			page.Late++
 		}
@@ -122,12 +123,12 @@ func (s *Console) lineOf(one step) stepLine {
 	return line
 }
 
-// buttonOf is what stands on the way to a step's page, and where that is: a call is made on its own page.
+// buttonOf is what stands on the way to a step's page, and where that is.
 func buttonOf(one step) (words, path string) {
 	path = "/steps/" + url.PathEscape(one.ID)
-	switch {
-	case one.Kind == callKind && len(one.Actions) > 0:
-		return "Go to the call", "/calls/" + url.PathEscape(idIn(one.Actions, "calls"))
+	switch own := one.ownPage(); {
+	case own.Path != "":
+		return own.Words, own.Path
 	case len(one.Actions) > 0:
 		return one.Actions[0].Words, path
 	case len(one.TakeOn) > 0:
@@ -136,7 +137,25 @@ func buttonOf(one step) (words, path string) {
 	return "See who does this", path
 }
 
-const callKind = "bridging-call"
+const (
+	callKind     = "bridging-call"
+	searchesKind = "review-the-searches"
+)
+
+// doneElsewhere says that what a step is for is recorded on a page of its own, and not in a form of the step.
+func (s step) doneElsewhere() bool { return s.Kind == callKind || s.Kind == searchesKind }
+
+// ownPage is that page, where it is open to the caller: a call is made there, and searches are read.
+func (s step) ownPage() linkView {
+	switch {
+	case len(s.Actions) == 0:
+	case s.Kind == callKind:
+		return linkView{"/calls/" + url.PathEscape(idIn(s.Actions, "calls")), "Go to the call"}
+	case s.Kind == searchesKind:
+		return linkView{"/searches", "Look at the searches"}
+	}
+	return linkView{}
+}
 
 type stepPageView struct {
 	stepView
@@ -169,15 +188,15 @@ func (s *Console) stepPage(w http.ResponseWriter, r *http.Request, p principal.P
 	return func(status int, f filledIn, more ...problemView) error {
 		at := "/steps/" + url.PathEscape(one.ID)
 		page := stepPageView{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Step: one.ID, Journey: one.Journey,
-			Organisation: one.Organisation,
+			Organisation: s.client.organisation(r.Context(), p, one.Organisation),
 			Over:         one.State != "" && one.State != "open", Help: helpOn(p.Role, "journeys", one.Journey, one.ID)}
 		if one.Journey != "" {
 			page.Code = codeOf(one.Journey)
 		}
 		page.More = moreOf(one, p.Role)
 		actions := one.Actions
-		if one.Kind == callKind {
-			actions = nil // a call is made, and its outcome recorded, on its own page
+		if one.doneElsewhere() {
+			actions = nil
 		}
 		page.Acts = formsWith(s.offered(r.Context(), p, one.Journey, actions), one.State, at, page.Words,
 			clock.NewRandomID(), actions, f).openedAt(s.config.Clock.Now())
@@ -194,15 +213,17 @@ func (s *Console) stepPage(w http.ResponseWriter, r *http.Request, p principal.P
 		}
 		return s.show(w, r, status, "step",
 			view{Title: "A step", Here: "/steps", Problems: append(page.Acts.problems(), more...),
-				Separate: separateWords(one.Organisation),
+				Separate: s.separateFrom(r, p, one.Organisation),
 				Done:     doneWords[r.URL.Query().Get("said")], Page: page})
 	}
 }
 
 // moreOf leads to where more of what a step is about stands.
 func moreOf(one step, role string) (links []linkView) {
-	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"},
-		{"calls", "/calls/{id}", "Go to the call"}, {"messages", "/messages/{id}", "Read the message"}} {
+	if own := one.ownPage(); own.Path != "" {
+		links = append(links, own)
+	}
+	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"}, {"messages", "/messages/{id}", "Read the message"}} {
 		if id := idIn(one.Actions, more.of); id != "" && opens("GET", more.page, role) {
 			links = append(links, linkView{"/" + more.of + "/" + url.PathEscape(id), more.words})
 		}

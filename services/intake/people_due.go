@@ -25,6 +25,7 @@ func (s *Service) peopleDue() []flow.Due {
 		{Name: "hours-of-old-cards", Every: 10 * time.Second, Limit: 20, Run: s.readHours},
 		{Name: "searchable", Every: 10 * time.Second, Limit: 200, Run: s.makeSearchable},
 		{Name: "search-reasons", Every: time.Minute, Limit: 500, Run: forgetSearchReasons},
+		{Name: "search-reviews", Every: time.Minute, Limit: 100, Run: s.haveSearchesReviewed},
 		{Name: "possible-doubles", Every: 5 * time.Second, Limit: 50, Run: s.showDoubles},
 		{Name: "said-on-calls", Every: time.Second, Limit: 50, Run: s.applySaidOnCalls},
 		{Name: "birthdays", Every: time.Minute, Limit: 200, Run: s.reviewBirthdays},

@@ -137,19 +137,10 @@ type searchAnswer struct {
 	More bool `json:"more,omitempty"`
 }
 
-// searchReview is what a reviewer found of searches, up to and with one.
-type searchReview struct {
-	UpTo string `json:"upTo"` // the newest that was looked at
-	// Finding is in-order, or passed-on where it is not in order.
-	Finding string `json:"finding"`
-	// To which role it was passed on, such as privacy-officer.
-	PassedTo string `json:"passedTo"`
-}
-
 var aRole = regexp.MustCompile(`^[a-z][a-z0-9-]{1,62}$`)
 
-// fault says what is wrong with a review, or nothing.
-func (r searchReview) fault() string {
+// reviewFault says what is wrong with a review, or nothing.
+func reviewFault(r schemas.SearchReviewRecord) string {
 	kind, _ := schemas.KindNamed("access-finding")
 	switch {
 	case !clock.IsID(r.UpTo):
@@ -176,7 +167,7 @@ type SearchLine struct {
 	Found int `json:"found"`
 	// Why, where nobody was found: else it stands with the looks at whom was found.
 	Reason string `json:"reason,omitempty"`
-	Own    bool   `json:"own,omitempty"` // the caller's own, which another reviews
+	Own    bool   `json:"own,omitempty"` // the caller's own, which another reviews: not among those that wait
 	// When it was reviewed.
 	ReviewedAt *time.Time `json:"reviewedAt,omitempty"`
 	Finding    string     `json:"finding,omitempty"`
@@ -285,11 +276,11 @@ type searchesReviewed struct {
 
 // postSearchReview keeps what a reviewer found of the searches of others, up to and with one.
 func (s *Service) postSearchReview(w http.ResponseWriter, r *http.Request) error {
-	review, body, err := httpx.ReadJSON[searchReview](w, r, maxForm)
+	review, body, err := httpx.ReadJSON[schemas.SearchReviewRecord](w, r, maxForm)
 	if err != nil {
 		return err
 	}
-	if fault := review.fault(); fault != "" {
+	if fault := reviewFault(review); fault != "" {
 		return unprocessable(fault)
 	}
 	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {

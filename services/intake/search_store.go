@@ -9,10 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // ownJourneys are the journeys of some organisations ($1) that a condition finds.
@@ -85,15 +87,15 @@ func (s *Service) storeSearch(tx *flow.Tx, who principal.Principal, looking look
 const searchColumns = `select id::text, at, role, subject, looked_by, found, subject = $2, reviewed_at, finding, reason,
 	wrapped from search where organisation = any($1)`
 
-// searches lists the searches of the caller's organisation: those that wait for a review, the oldest first, so that
-// what is reviewed up to one has been seen; or all, the newest first.
+// searches lists the searches of the caller's organisation: those that wait for the caller's review, the oldest first,
+// so that what is reviewed up to one has been seen; or all, the newest first.
 func (s *Service) searches(tx *flow.Tx, who principal.Principal, waiting bool, page httpx.Page) (all []SearchLine,
 	err error) {
 	after, statement := "ffffffff-ffff-ffff-ffff-ffffffffffff", searchColumns+
 		` and id < $3::uuid order by id desc limit $4`
 	if waiting {
 		after, statement = "00000000-0000-0000-0000-000000000000", searchColumns+
-			` and id > $3::uuid and reviewed_at is null order by id limit $4`
+			` and id > $3::uuid and reviewed_at is null and subject <> $2 order by id limit $4`
 	}
 	if len(page.After) == 1 {
 		after = page.After[0]
@@ -133,12 +135,56 @@ func (s *Service) searches(tx *flow.Tx, who principal.Principal, waiting bool, p
 }
 
 // reviewSearches marks searches of the caller's organisation, up to and with one, as reviewed: those of others alone.
-func reviewSearches(tx *flow.Tx, who principal.Principal, review searchReview) (reviewed int64, err error) {
+// Where somebody was told of one by a step, that is done.
+func reviewSearches(tx *flow.Tx, who principal.Principal, review schemas.SearchReviewRecord) (reviewed int64,
+	err error) {
 	tx.Queue(`update search set reviewed_at = $1, reviewed_by = $2, finding = $3, passed_to = $4
-		where organisation = any($5) and id <= $6::uuid and reviewed_at is null and subject <> $7`, tx.Now,
+		where organisation = any($5) and id <= $6::uuid and reviewed_at is null and subject <> $7
+		returning id::text, review_due is not null`, tx.Now,
 		recordedBy(who), review.Finding, strings.TrimSpace(review.PassedTo), scopeOf(who).Organisations, review.UpTo,
-		who.Subject).Exec(func(tag pgconn.CommandTag) error { reviewed = tag.RowsAffected(); return nil })
+		who.Subject).Query(func(rows pgx.Rows) error {
+		var id string
+		var told bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &told}, func() error {
+			if reviewed++; told {
+				tx.Emit(flow.Emission{Type: string(schemas.SearchReviewed), Journey: id, Version: 2,
+					Data: schemas.SearchReviewedData{}})
+			}
+			return nil
+		})
+		return err
+	})
 	return reviewed, tx.Flush()
+}
+
+// reviewedWithin is within how many calendar days another member of staff has looked at a search.
+const reviewedWithin = 7
+
+// haveSearchesReviewed tells that the oldest search that waits is to be reviewed, of each organisation of which nobody
+// has been told yet. Those after it come with the same page, and where they do not, with the next step.
+func (s *Service) haveSearchesReviewed(_ context.Context, tx *flow.Tx, limit int) (told int, err error) {
+	type waiting struct {
+		ID, Organisation string
+		At               time.Time
+	}
+	var found []waiting
+	tx.Queue(`select id::text, organisation, at from search where review_due is null and id in (
+			select distinct on (organisation) id from search where reviewed_at is null order by organisation, id)
+		order by id limit $1 for update skip locked`, limit).
+		Query(func(rows pgx.Rows) error {
+			found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[waiting])
+			return err
+		})
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	for _, one := range found {
+		due := (calendar.DayOf(one.At, s.zone) + reviewedWithin).At(17, 0, s.zone)
+		tx.Queue(`update search set review_due = $2 where id = $1::uuid`, one.ID, due)
+		tx.Emit(flow.Emission{Type: string(schemas.SearchReviewNeeded), Journey: one.ID, Version: 1,
+			Data: schemas.SearchReviewNeededData{Organisation: one.Organisation, DueAt: due}})
+	}
+	return len(found), tx.Flush()
 }
 
 // reasonOfNobody is for how long the reason is kept of a search that found nobody: it may speak of somebody, and no

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -151,17 +153,23 @@ func TestEverySearchIsKeptAndThePersonFoundCanReadIt(t *testing.T) {
 	}
 	// Nobody reviews their own.
 	p.searched(t, guide, all[0])
-	newest := review(guide)[0]
+	second := guide
+	second.Subject = "navigator-2"
+	newest := review(second)[0]
+	if lines := review(guide); len(lines) != len(all)+1 {
+		t.Errorf("with their own they review %d", len(lines))
+	}
 	body := fmt.Sprintf(`{"upTo":%q,"finding":"in-order"}`, newest.ID)
-	if answer := p.must(t, http.StatusOK, guide, "POST", "/api/people/searches/review", body); !newest.Own ||
+	if answer := p.must(t, http.StatusOK, guide, "POST", "/api/people/searches/review", body); newest.Own ||
 		!strings.Contains(answer, fmt.Sprintf(`"reviewed":%d`, len(all)+1)) {
 		t.Errorf("reviewed %s", answer)
 	}
-	if left := review(guide); len(left) != 1 || left[0].ID != newest.ID {
+	if left := review(guide); len(left) > 0 {
+		t.Errorf("left to who searched: %+v", left)
+	}
+	if left := review(second); len(left) != 1 || left[0].ID != newest.ID {
 		t.Errorf("left to another: %+v", left)
 	}
-	second := guide
-	second.Subject = "navigator-2"
 	p.must(t, http.StatusUnprocessableEntity, second, "POST", "/api/people/searches/review",
 		fmt.Sprintf(`{"upTo":%q,"finding":"passed-on"}`, newest.ID))
 	p.must(t, http.StatusOK, second, "POST", "/api/people/searches/review",
@@ -235,4 +243,47 @@ func TestWhySomebodySearchedForNobodyIsKeptForAQuarter(t *testing.T) {
 	if !strings.Contains(lines, `"lookedBy":"name"`) || strings.Contains(lines, whySearched) {
 		t.Errorf("the reviewer sees %s", lines)
 	}
+}
+
+// TestSearchesAreReviewedWithinAWeekByAStep: one for the oldest of each organisation, that ends with its review, and not
+// with that of a reviewer's own; then one for the next.
+func TestSearchesAreReviewedWithinAWeekByAStep(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.numbered(t, "V1")
+	elsewhere, second := liaison, guide
+	elsewhere.Organisation, second.Subject = "RYY", "navigator-2"
+	for _, who := range []principal.Principal{guide, liaison, elsewhere} {
+		p.searched(t, who, searchesOf(journey)[0])
+	}
+	told := func() (needed, reviewed int) {
+		p.run(t, p.clock.Now(), p.haveSearchesReviewed)
+		p.run(t, p.clock.Now(), p.haveSearchesReviewed) // once is enough
+		return p.count(t, `select count(*) from intake.outbox where payload like '%search.review-needed.v1%'`),
+			p.count(t, `select count(*) from intake.outbox where payload like '%search.reviewed.v1%'`)
+	}
+	stands := func(what string, wantNeeded, wantReviewed int) {
+		t.Helper()
+		if needed, reviewed := told(); needed != wantNeeded || reviewed != wantReviewed {
+			t.Errorf("%s: %d steps were opened and %d ended, want %d and %d", what, needed, reviewed, wantNeeded,
+				wantReviewed)
+		}
+	}
+	stands("of two organisations", 2, 0)
+	due := (calendar.DayOf(p.clock.Now(), p.zone) + 7).At(17, 0, p.zone)
+	if n := p.count(t, fmt.Sprintf(`select count(*) from intake.search where review_due = '%s'`,
+		due.UTC().Format(time.RFC3339))); n != 2 {
+		t.Errorf("%d are due within a week", n)
+	}
+	review := func(who principal.Principal) {
+		t.Helper()
+		p.must(t, http.StatusOK, who, "POST", "/api/people/searches/review",
+			`{"upTo":"ffffffff-ffff-7fff-bfff-ffffffffffff","finding":"in-order"}`)
+	}
+	review(guide) // the oldest is their own
+	stands("who searched first reviews the others", 2, 0)
+	review(second)
+	stands("another reviews", 2, 1)
+	p.searched(t, liaison, searchesOf(journey)[0])
+	stands("and somebody searches", 3, 1)
 }

@@ -55,7 +55,7 @@ func Shapes() map[string]httpx.Shape {
 		"GET /api/people/{ref}/access":           httpx.Gives[httpx.List[AccessLogEntry]](),
 		"POST /api/people/search":                httpx.Takes[searchRequest, searchAnswer](),
 		"GET /api/people/searches":               httpx.Gives[httpx.List[SearchLine]](),
-		"POST /api/people/searches/review":       httpx.Takes[searchReview, searchesReviewed](),
+		"POST /api/people/searches/review":       httpx.Takes[schemas.SearchReviewRecord, searchesReviewed](),
 		"POST /api/people/{ref}/merge":           httpx.Takes[mergeRequest, mergeShown](),
 		"POST /api/people/{ref}/unmerge":         httpx.Takes[mergeRequest, mergeShown](),
 		"POST /api/people/{ref}/legal-hold":      httpx.Takes[legalHoldAsked, legalHoldShown](),

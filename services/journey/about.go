@@ -43,6 +43,8 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 		set("referrer", first)
 	case stepReadMessage:
 		set("message", s.About)
+	case stepReviewSearches:
+		set("search", s.About)
 	}
 	if strings.HasPrefix(s.Kind, helpKind) {
 		set("help", first)

@@ -32,10 +32,12 @@ func journeysOf(batch []flow.Event) []string {
 	return flow.Journeys(slices.DeleteFunc(slices.Clone(batch), aboutMessage))
 }
 
-// aboutMessage says whether an event concerns no journey: a message that was quarantined, or a service's line.
+// aboutMessage says whether an event concerns no journey: a message that was quarantined, a service's line, or what
+// was searched for.
 func aboutMessage(e flow.Event) bool {
 	switch schemas.Type(e.Type) {
-	case schemas.MessageQuarantined, schemas.MessageReleased, schemas.ServiceLineReported, schemas.ServiceLineMended:
+	case schemas.MessageQuarantined, schemas.MessageReleased, schemas.ServiceLineReported, schemas.ServiceLineMended,
+		schemas.SearchReviewNeeded, schemas.SearchReviewed:
 		return true
 	}
 	return false
@@ -167,13 +169,18 @@ func (w *writes) message(e flow.Event) error {
 			DueAt: whatNext(w.owners, "", e.Time, w.zone).DueAt}
 	}
 	switch schemas.Type(e.Type) {
-	case schemas.MessageReleased, schemas.ServiceLineMended:
+	case schemas.MessageReleased, schemas.ServiceLineMended, schemas.SearchReviewed:
 		s.State, s.ClosedBy = stateDone, e.ID
 		w.messages[e.Subject] = s
 		return nil
 	case schemas.ServiceLineReported:
 		d, err := flow.Decode[schemas.ServiceLineReportedData](e)
 		s.Kind, s.Basis, s.Organisation, s.OpenedBy, s.DueAt = stepMendLine, d.Service, d.Organisation, e.ID, d.DueAt
+		w.messages[e.Subject] = s
+		return err
+	case schemas.SearchReviewNeeded:
+		d, err := flow.Decode[schemas.SearchReviewNeededData](e)
+		s.Kind, s.Organisation, s.OpenedBy, s.DueAt = stepReviewSearches, d.Organisation, e.ID, d.DueAt
 		w.messages[e.Subject] = s
 		return err
 	}

@@ -96,10 +96,11 @@ const (
 	stepWhatNext        = "what-next"
 	stepReviewLook      = "review-the-look" // somebody of another organisation looked, for a reason
 	stepReadMessage     = "read-the-message"
-	stepMendLine        = "mend-the-line"     // a published number or link of a service reaches nobody
-	stepTakeOver        = "take-over"         // by the sentinel: a step is overdue beyond its grace
-	stepFindWhatIsLost  = "find-what-is-lost" // by the sentinel: held by a service, on no open journey
-	stepMendWhatFailed  = "mend-what-failed"  // by the sentinel: a dead letter
+	stepReviewSearches  = "review-the-searches" // what staff looked for, by somebody who did not
+	stepMendLine        = "mend-the-line"       // a published number or link of a service reaches nobody
+	stepTakeOver        = "take-over"           // by the sentinel: a step is overdue beyond its grace
+	stepFindWhatIsLost  = "find-what-is-lost"   // by the sentinel: held by a service, on no open journey
+	stepMendWhatFailed  = "mend-what-failed"    // by the sentinel: a dead letter
 )
 
 // DesiredStep is a step that should be open.

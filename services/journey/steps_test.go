@@ -321,7 +321,7 @@ func (s *teller) turning() {
 // sentinel's and messages' by what it finds, what comes next when nothing else does.
 var byOthers = []string{stepReviewHold, stepFirstContact, stepShareAssessment, stepNotReached, stepFirstMeeting,
 	stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate,
-	stepReviewLook}
+	stepReviewLook, stepReviewSearches}
 
 // TestEachStepEndsByItsRecordAndNothingElse walks every kind of the table: nobody's word ends it where it has a record,
 // nobody's who is not entitled where it has none; another record leaves it; its own ends it.

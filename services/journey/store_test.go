@@ -387,6 +387,42 @@ func TestOverdueStepsGainOwnersInTheDatabase(t *testing.T) {
 	}
 }
 
+// TestSearchesToBeReviewedAreAStepOfTheWorkList: for a navigator, who records there what they found; done with the
+// review, in whatever order the two are heard.
+func TestSearchesToBeReviewedAreAStepOfTheWorkList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	due := w.c.Now().Add(7 * 24 * time.Hour).Truncate(time.Second)
+	about := func() []flow.Event {
+		search := tellerOf(clock.NewID(now))
+		search.say(schemas.SearchReviewNeeded, schemas.SearchReviewNeededData{Organisation: "RXX", DueAt: due})
+		search.say(schemas.SearchReviewed, schemas.SearchReviewedData{})
+		return withIDs(search.events)
+	}
+	first, second := about(), about()
+	mustApply(t, w.Service, w.pool, []flow.Event{first[0], second[1]})
+	mustApply(t, w.Service, w.pool, []flow.Event{second[0]})
+	list := w.desk("").Items
+	if len(list) != 1 || list[0].Kind != stepReviewSearches || !list[0].DueAt.Equal(due) || len(list[0].Actions) != 1 ||
+		list[0].Actions[0].Path != "/api/people/searches/review" ||
+		list[0].Actions[0].Fields[0].Value != first[0].Subject {
+		t.Errorf("the list is %+v", list)
+	}
+	w.as(schemas.SendingTeam, "RXX", "nurse")
+	if list := w.desk("").Items; len(list) != 1 || len(list[0].Actions) != 0 {
+		t.Errorf("to a nurse it is %+v", list)
+	}
+	w.as(schemas.Navigator, "RYY", "n")
+	if list := w.desk("").Items; len(list) != 0 {
+		t.Errorf("another organisation has %+v", list)
+	}
+	w.as(schemas.Navigator, "RXX", "n")
+	mustApply(t, w.Service, w.pool, []flow.Event{first[1]})
+	if list := w.desk("").Items; len(list) != 0 {
+		t.Errorf("once reviewed it is %+v", list)
+	}
+}
+
 // TestAMillionMoreJourneysDoNotMatter is about plans: with the indexes there are, nothing the batch reads scans.
 func TestBatchesReadByIndex(t *testing.T) {
 	t.Parallel()

@@ -262,7 +262,7 @@ func (t *team) preferred(s step, f *followed, reached bool) []string {
 	}
 	return []string{"/consent", "/facts", "/contact", "/acknowledge", "/answered", "/asked", "/assessment",
 		"/first-contact", "/question", "/release", "/confirm-deletion", "/outcome", "/introduce", "/done", "/place",
-		"/dead-line", "/look-review"}
+		"/dead-line", "/look-review", "/searches/review"}
 }
 
 // ringsPartner rings the organisation of the newest offer, where its own system has not taken what it was sent.

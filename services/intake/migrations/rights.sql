@@ -34,4 +34,4 @@ grant update (applied_at) on said_on_call to login;
 grant select, insert, delete on own_page to login;
 grant update (stopped_at, stopped_why, wrong, opened_at, session, session_began, session_seen) on own_page to login;
 grant select, insert on search to login;
-grant update (reviewed_at, reviewed_by, finding, passed_to, reason, wrapped) on search to login;
+grant update (reviewed_at, reviewed_by, finding, passed_to, reason, wrapped, review_due) on search to login;
