@@ -12,7 +12,7 @@ func everyAbout() StepAbout {
 	for _, what := range ids {
 		all.IDs[what] = "0193a000-0000-7000-8000-000000000001"
 	}
-	for _, what := range []string{"other", "partner", "question"} {
+	for _, what := range []string{"other", "partner", "question", "search"} {
 		all.IDs[what] = "0193a000-0000-7000-8000-000000000002"
 	}
 	return all

@@ -18,6 +18,8 @@ const (
 	DischargeWithdrawn Type = "care.footbridge.discharge.withdrawn.v1"
 	ReferralRequested  Type = "care.footbridge.referral.requested.v1"
 	MessageQuarantined Type = "care.footbridge.message.quarantined.v1"
+	SearchReviewNeeded Type = "care.footbridge.search.review-needed.v1"
+	SearchReviewed     Type = "care.footbridge.search.reviewed.v1"
 	MessageReleased    Type = "care.footbridge.message.released.v1"
 	ConsentGiven       Type = "care.footbridge.consent.given.v1"
 	ConsentDeclined    Type = "care.footbridge.consent.declined.v1"
@@ -42,8 +44,6 @@ const (
 	ServiceAnswered     Type = "care.footbridge.service.answered.v1"
 	ServiceLineReported Type = "care.footbridge.service.line-reported.v1"
 	ServiceLineMended   Type = "care.footbridge.service.line-mended.v1"
-	SearchReviewNeeded  Type = "care.footbridge.search.review-needed.v1"
-	SearchReviewed      Type = "care.footbridge.search.reviewed.v1"
 
 	OfferRaised            Type = "care.footbridge.offer.raised.v1"
 	OfferCleared           Type = "care.footbridge.offer.cleared.v1"

@@ -21,7 +21,8 @@ var ownWork = []string{
 // dueLoops are the loops over what falls due, by service. Their spans are called "due" and the name.
 var dueLoops = map[string][]string{
 	Intake: {"ledger-days", "ledger-old", "visits-without-end", "feeds", "consent-expiring", "consents-over",
-		"contact-questions", "hours-of-old-cards", "searchable", "search-reasons", "search-reviews", "possible-doubles", "said-on-calls",
+		"contact-questions", "hours-of-old-cards", "searchable", "search-reasons", "search-reviews",
+		"possible-doubles", "said-on-calls",
 		"birthdays", "content"},
 	Threshold: {"a-day-has-come", "criteria-have-changed"},
 	Followup:  {"partners-changed", "offers-due", "exhausted-again", "deletions-due"},

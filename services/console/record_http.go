@@ -80,7 +80,8 @@ func (s *Console) recordPage(w http.ResponseWriter, r *http.Request, p principal
 			page.News = s.newsSince(j.Timeline, f.entered)
 		}
 		return s.show(w, r, status, "record", view{Title: title, Here: "/journeys",
-			Problems: append(page.Acts.problems(), more...), Separate: s.separateFrom(r, p, j.Organisation), Page: page})
+			Problems: append(page.Acts.problems(), more...), Separate: s.separateFrom(r, p, j.Organisation),
+			Page: page})
 	}
 }
 

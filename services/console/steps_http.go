@@ -223,7 +223,8 @@ func moreOf(one step, role string) (links []linkView) {
 	if own := one.ownPage(); own.Path != "" {
 		links = append(links, own)
 	}
-	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"}, {"messages", "/messages/{id}", "Read the message"}} {
+	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"},
+		{"messages", "/messages/{id}", "Read the message"}} {
 		if id := idIn(one.Actions, more.of); id != "" && opens("GET", more.page, role) {
 			links = append(links, linkView{"/" + more.of + "/" + url.PathEscape(id), more.words})
 		}

@@ -245,8 +245,8 @@ func TestWhySomebodySearchedForNobodyIsKeptForAQuarter(t *testing.T) {
 	}
 }
 
-// TestSearchesAreReviewedWithinAWeekByAStep: one for the oldest of each organisation, that ends with its review, and not
-// with that of a reviewer's own; then one for the next.
+// TestSearchesAreReviewedWithinAWeekByAStep: one for the oldest of each organisation, that ends with its review, and
+// not with that of a reviewer's own; then one for the next.
 func TestSearchesAreReviewedWithinAWeekByAStep(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

@@ -19,8 +19,8 @@ import (
 	"footbridge/schemas"
 )
 
-// stockSteps stores open steps in their journeys, from one number up to another: those of ten teams, each tenth taken on
-// by somebody. They are promised in another order than that in which they were opened and are stored.
+// stockSteps stores open steps in their journeys, from one number up to another: those of ten teams, each tenth taken
+// on by somebody. They are promised in another order than that in which they were opened and are stored.
 func stockSteps(t *testing.T, db *testkit.DB, from, to int) {
 	t.Helper()
 	ctx := context.Background()
