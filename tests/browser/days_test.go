@@ -39,10 +39,11 @@ func TestTheDaysOfEverybodyWhoHoldsAStep(t *testing.T) {
 		browser: start(t)}
 	ok(t, d.Admin().QueryRow(t.Context(), `select id::text from followup.partner where service = 'peer-follow-up'`).
 		Scan(&d.partner))
-	var between, young []string
+	var between, young, another []string
 	people := []string{"Rowan Examplewood 1999-08-03", "Ash Samplefield 1998-11-21"} // who are alike are compared first
 	for i := range ways {
 		between, young = append(between, d.between(people[i])), append(young, d.young(i))
+		another = append(another, d.young(i+len(ways)))
 	}
 	d.Settle()
 	each := func(name string, does func(h *hand, i int)) {
@@ -57,7 +58,7 @@ func TestTheDaysOfEverybodyWhoHoldsAStep(t *testing.T) {
 	}
 	each("liaison nurse by night", func(h *hand, i int) { d.nurse(h, fmt.Sprintf("L00047%d", i)) })
 	each("doctor at another hospital", func(h *hand, i int) { d.doctor(h, between[i]) })
-	each("young people's clinician", func(h *hand, i int) { d.clinician(h, young[i]) })
+	each("young people's clinician", func(h *hand, i int) { d.clinician(h, young[i], another[i]) })
 	each("person", func(h *hand, i int) { d.person(h, between[i]) })
 	d.MoveTo(d.lastCall(between).Add(time.Minute))
 	each("navigator", func(h *hand, i int) { d.navigator(h, between[i]) })
@@ -73,6 +74,9 @@ func (d *everybody) nurse(h *hand, local string) {
 	h.writes(`#local`, local)
 	h.opens("refer-2", `#send`)
 	h.reads("Is the person with you now?")
+	if !h.says(`[...document.querySelectorAll("main details")].some(e => e.textContent.includes("Ash Example, 01632 960100"))`) {
+		h.t.Error("whom to ring while they are there is not named")
+	}
 	h.picks(`#channel-1`)
 	h.opens("refer-2-unfinished", `#send`)
 	if h.keys { // the first stop is what is missing
@@ -135,8 +139,9 @@ func (d *everybody) doctor(h *hand, journey string) {
 	h.signsOut()
 }
 
-// clinician is a morning: nobody may be asked before a named clinician has recorded who answers.
-func (d *everybody) clinician(h *hand, journey string) {
+// clinician is a morning: nobody may be asked before a named clinician has recorded who answers. Of another, a
+// colleague was faster: what has changed is shown, and nothing that was written is lost.
+func (d *everybody) clinician(h *hand, journey, another string) {
 	h.signsIn("clinician")
 	h.opens("clinician-step", `tr:has(a[href="/journeys/`+journey+`"]) a.fb-do`)
 	h.reads("Say who may be asked, and how")
@@ -151,6 +156,19 @@ func (d *everybody) clinician(h *hand, journey string) {
 	if strings.Contains(h.words(), "Say who may be asked, and how\nJourney "+code(journey)) {
 		h.t.Error("the step is open still")
 	}
+	h.opens("clinician-step of another", `tr:has(a[href="/journeys/`+another+`"]) a.fb-do`)
+	h.picks(`[name="a1.mayConsent.basis"][value="gillick"]`)
+	h.writes(`[name="a1.mayConsent.whosePhone"]`, "their own, after 4pm")
+	h.writes(`[name="a1.mayConsent.mayKnow"]`, "their aunt; not school")
+	does := read(h.t, h.ctx, chromedp.Value(`#a1 input[name="does"]`))
+	if got := d.Ask(schemas.YoungPeoplesClinician, http.MethodPost, does, "application/json", []byte(
+		`{"mayConsent":{"basis":"gillick","whosePhone":"their own","mayKnow":"their aunt"}}`)); got.Status/100 != 2 {
+		h.t.Fatalf("a colleague: %d %s", got.Status, got.Body)
+	}
+	d.Settle()
+	h.opens("clinician-overtaken", `#a1 form button`)
+	h.reads("Somebody else was faster", "What has changed since you opened this", "their own, after 4pm",
+		"their aunt; not school")
 	h.signsOut()
 }
 
@@ -225,6 +243,7 @@ func (d *everybody) caller(h *hand, journey string) {
 		and journey = $1::uuid`, journey).Scan(&call))
 	h.signsIn("caller")
 	h.reads("Calls for today", code(journey))
+	h.inTheirHours()
 	h.opens("call", `a[href="/calls/`+call+`"]`)
 	h.reads("This is the first contact")
 	h.opens("help", `form[action="/calls/`+call+`/help"]:not(details form) button`)
@@ -236,6 +255,9 @@ func (d *everybody) caller(h *hand, journey string) {
 		h.opens("ringing still", `form:has(input[value="ring"]) button`)
 	}
 	h.reads("What you say", "07700 90012")
+	if !h.says(`document.querySelector('a[href="#help-now"]').getBoundingClientRect().bottom <= innerHeight`) {
+		h.t.Error("while they ring, help is not in reach")
+	}
 	h.did = counted{}
 	h.picks(`[name="a1.outcome"][value="unanswered"]`)
 	h.opens("called", `#a1 form button`)
@@ -244,7 +266,64 @@ func (d *everybody) caller(h *hand, journey string) {
 	if strings.Contains(h.words(), "07700") {
 		h.t.Error("the number is shown after the call")
 	}
+	if h.width == phone390 {
+		d.tries(h, journey)
+	}
 	h.signsOut()
+}
+
+// inTheirHours holds a list of calls against the hours that the people named: from six to eight in the evening.
+func (h *hand) inTheirHours() {
+	h.t.Helper()
+	if !h.says(`[...document.querySelectorAll(".fb-list time")].every(e => /T1[89]:/.test(e.dateTime)) &&
+		document.querySelector(".fb-list time") !== null`) {
+		h.t.Errorf("a call is not in the hours of the person: %s", h.words())
+	}
+}
+
+// tries is the next evening of a caller: how the last call went is said, this one reaches the person, so that the next
+// is theirs too; then they fall ill, and it is somebody else's.
+func (d *everybody) tries(h *hand, journey string) {
+	h.visits("hours", "/hours")
+	hours := `details:has([name$=".fromHour"])`
+	h.picks(hours + ` summary`)
+	for _, day := range []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} {
+		if box := hours + ` [value="` + day + `"]`; h.says(`!document.querySelector('` + box + `').checked`) {
+			h.picks(box)
+		}
+	}
+	h.does(chromedp.SetValue(hours+` [name$=".fromHour"]`, "17"), chromedp.SetValue(hours+` [name$=".toHour"]`, "21"))
+	h.opens("hours-changed", hours+` form button`)
+	h.reads("From 17:00 until 21:00")
+	h.signsOut()
+	d.MoveTo(d.lastCall([]string{journey}).Add(time.Minute))
+	h.signsIn("caller")
+	h.reads(code(journey), "Try 2", "Not reached on")
+	h.inTheirHours()
+	var call string
+	ok(h.t, d.Admin().QueryRow(h.t.Context(), `select id::text from bridging.call where state = 'scheduled'
+		and journey = $1::uuid`, journey).Scan(&call))
+	h.opens("call, second try", `a[href="/calls/`+call+`"]`)
+	h.reads("Last contact", "Not reached on")
+	h.opens("ringing again", `form:has(input[value="ring"]) button`)
+	for !h.says(`!!document.querySelector(".fb-script")`) {
+		d.Settle()
+		h.opens("ringing again still", `form:has(input[value="ring"]) button`)
+	}
+	h.did = counted{}
+	h.picks(`[name="a1.outcome"][value="reached/same"]`)
+	h.opens("called and reached", `#a1 form button`)
+	h.within("the outcome of a call", counted{2, 0, 1})
+	h.reads("The next call is on")
+	until := d.Now().AddDate(0, 0, 20)
+	h.visits("hours again", "/hours")
+	ill := `details:has([name$=".until-day"])`
+	h.picks(ill + ` summary`)
+	h.writes(ill+` [name$=".until-day"]`, until.Format("2"))
+	h.writes(ill+` [name$=".until-month"]`, until.Format("1"))
+	h.writes(ill+` [name$=".until-year"]`, until.Format("2006"))
+	h.opens("ill", ill+` form button`)
+	h.reads("anybody of your team makes it", "Until "+until.Format("Monday 2 January 2006"))
 }
 
 // between is somebody for whom no service is open: both that were asked say no, for opposite reasons. They said yes to
