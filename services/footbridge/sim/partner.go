@@ -294,7 +294,7 @@ func (p *partner) pries(ctx context.Context) error {
 	p.pried = today
 	for _, id := range slices.Sorted(maps.Keys(p.journeys)) {
 		f := p.follow(id)
-		if slices.Contains(f.partners, p.id) || p.world.luck("pries", p.ID, today, numberOf(f)) >= 10 {
+		if id == "" || slices.Contains(f.partners, p.id) || p.world.luck("pries", p.ID, today, numberOf(f)) >= 10 {
 			continue
 		}
 		answer, err := p.cfg.System.Ask(ctx, p.who, Request{Method: http.MethodGet, Path: "/api/journeys/" + id +

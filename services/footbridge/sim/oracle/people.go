@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 
 // request is what somebody did: what they were told by the person, whom they rang, what they decided.
 func (c *counter) request(l *line) error {
-	if !l.done() {
+	if pressed := l.About == "link" && l.Status == http.StatusSeeOther; !l.done() && !pressed {
 		return nil
 	}
 	what := l.Path[strings.LastIndex(l.Path, "/")+1:]
