@@ -185,6 +185,7 @@ type simSystem struct {
 	deleted bool            // the stream was deleted on purpose, and was not yet there again
 	lost    []string        // durables that were deleted on purpose, until they are there again
 	resent  map[string]bool // ids of events on the bus since it was there again; nil where all is as usual
+	heard   time.Time       // when an event last came, by the machine's clock
 	arrived atomic.Int64    // events on the bus so far, each once
 }
 
@@ -240,6 +241,7 @@ func (s *simSystem) published(msg *nats.Msg) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.heard = time.Now()
 	if s.resent != nil {
 		s.resent[e.ID] = true
 	}
