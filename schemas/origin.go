@@ -1,5 +1,7 @@
 package schemas
 
+import "slices"
+
 // Origin is whom a journey is about, and whose it is: the organisation that its newest beginning names, until a human
 // says otherwise (a facility that nobody had agreed on is placed). What was said before that does not outrank it.
 // Events may come in any order, and any number of times.
@@ -33,4 +35,16 @@ func (o *Origin) Place(at int64, organisation string) bool {
 	}
 	o.PlacedAt = at
 	return true
+}
+
+// OpenTo says whether what was passed on of a journey is open to a scope: to staff of the organisation whose it is,
+// unless the person said that it must not know, and to the person. onPage says that it is the page of their own that
+// was given for this journey. One whose beginning has not come is nobody's yet.
+func (o *Origin) OpenTo(s Scope, barred MustNotKnow, onPage bool) bool {
+	if s.Person != "" {
+		return onPage || s.Person == o.Person
+	}
+	return o.PersonAt > 0 && s.Home(o.Sender) && !slices.ContainsFunc(s.Organisations, func(one string) bool {
+		return slices.Contains(barred.Barred, one)
+	})
 }

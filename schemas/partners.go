@@ -1,6 +1,9 @@
 package schemas
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // What a partner is told: events of its own log, one PartnerOfferData each, of the types that the registry marks. They
 // are thin. An offer's id is the partner's own, since an offer is made to one partner; who the person is, the journey
@@ -86,4 +89,28 @@ func PartnerTypes() (types []Type) {
 		}
 	}
 	return types
+}
+
+// keptWords and keptReasons put into words what a partner kept of what it knew, and why.
+var (
+	keptWords = map[string]string{"name-and-contact": "your name and how to reach you", "notes": "its notes",
+		"dates-of-contact": "the days on which you were in touch", "payments": "what it paid or was paid"}
+	keptReasons = map[string]string{"law": "the law asks it to", "safeguarding": "somebody’s safety may depend on it",
+		"complaint": "a complaint is being looked at", "accounts": "it has to keep its accounts"}
+)
+
+// DeletionSentence says to the person what became of what a partner knew: deleted, or kept, what and why.
+func DeletionSentence(kept []string, because string) string {
+	if because == "" {
+		return "The organisation has deleted what it knew of you."
+	}
+	words := []string{}
+	for _, what := range kept {
+		words = append(words, keptWords[what])
+	}
+	if len(words) == 0 {
+		words = []string{"some of what it knew of you"}
+	}
+	return "The organisation has kept " + strings.Join(words, ", and ") + ", because " + keptReasons[because] +
+		". It has deleted the rest."
 }

@@ -57,7 +57,7 @@ var registry = []Entry{
 		reflect.TypeFor[DischargeRecordedData](),
 		"A visit in scope has ended, and a journey has begun or been joined.",
 		"You left hospital, and we started looking for support that suits you.", false},
-	{DischargeCorrected, Intake, []string{Threshold, Followup, Bridging, Journey},
+	{DischargeCorrected, Intake, []string{Threshold, Followup, Bridging, Journey, Delivery},
 		reflect.TypeFor[DischargeCorrectedData](),
 		"A later message changed a recorded discharge.",
 		"The hospital corrected something about your visit, and we changed it here too.", false},

@@ -67,7 +67,9 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 				e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped ||
 				e.Type == schemas.ContactResumed ||
 				noun(e, "consent") && e.Type != schemas.ConsentExpiring ||
-				e.Type == schemas.DischargeRecorded || e.Type == schemas.ReferralRequested // who referred them
+				// who referred them, and whose they are
+				e.Type == schemas.DischargeRecorded || e.Type == schemas.DischargeCorrected ||
+				e.Type == schemas.ReferralRequested
 		},
 	}
 	for _, service := range services {

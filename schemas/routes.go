@@ -243,6 +243,8 @@ var routes = []Route{
 			"the outcome. Every look is kept, and the person can read it."},
 	{"GET", "/api/people/{ref}/access", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Lists who looked at who this person is, when and why."},
+	{"GET", "/api/journeys/{id}/access", Intake, []Role{SendingTeam, Navigator}, false,
+		"Lists who looked, by one journey, at who its person is, or tried to, and for what reason, the newest in front."},
 	{"POST", "/api/people/search", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician}, false,
 		"Finds journeys of the caller's own organisation by one of: a journey's code, a visit number, an exact NHS " +
 			"number, an exact family name with the date of birth; by the latter two for a stated reason (header " +
@@ -398,6 +400,9 @@ var routes = []Route{
 	{"GET", "/api/offers/{id}", Followup, []Role{SendingTeam, Navigator, Partner, OfferLink}, false,
 		"Shows one offer: how it stands, by when what is asked, and what a partner may know before it has taken it " +
 			"on. Who the person is is not in it."},
+	{"GET", "/api/journeys/{id}/shown", Followup, []Role{SendingTeam, Navigator, Person}, false,
+		"Lists the offers of a journey that left for a partner: which fields could be read of each before it was " +
+			"taken on, when and by which way, and what the partner said afterwards that it did with what it knew."},
 	{"POST", "/api/offers/{id}/accept", Followup, linked, false,
 		"Records a partner's yes. A yes that comes late is welcome while its place is free and nobody else has taken " +
 			"the person on."},
@@ -494,6 +499,9 @@ var routes = []Route{
 			"link to sign in."},
 	{"GET", "/api/told", Delivery, []Role{Partner}, false,
 		"Lists what a partner was told, and when first, the newest in front; asking for it takes nothing."},
+	{"GET", "/api/journeys/{id}/told", Delivery, []Role{SendingTeam, Navigator, Person}, false,
+		"Lists what each partner was told of a journey in the last 90 days, the newest in front: when, which members " +
+			"it had, and by which ways it came."},
 	{"GET", "/api/stream", Delivery, []Role{Partner}, false,
 		"The same as server-sent events, with the same ids, resumed by Last-Event-ID."},
 	{"GET", "/api/subscriptions", Delivery, []Role{Partner, System}, false,

@@ -179,6 +179,8 @@ func Routes() []schemas.Route {
 		page("POST", "/journeys/{id}/record", "Records it.", teams...),
 		page("GET", "/journeys/{id}/paper", "What can be printed for the person: a letter, a slip, a code.", teams...),
 		page("POST", "/journeys/{id}/paper", "Prints it, and keeps who did so.", teams...),
+		page("GET", "/journeys/{id}/shown", "What each organisation was shown of the person, to be printed for them.",
+			schemas.SendingTeam, schemas.Navigator),
 		page("GET", "/journeys/{id}/who", "Asks why somebody looks at who the person is.", teams...),
 		page("POST", "/journeys/{id}/who", "Shows who the person is, for a stated reason.", teams...),
 		page("GET", "/journeys/{id}/clinician", "Asks a young people's clinician who may be asked.",
@@ -250,6 +252,7 @@ func Routes() []schemas.Route {
 			"and its day."),
 		page("POST", schemas.OwnPath, "Opens it, or says something on it."),
 		page("GET", schemas.OwnPath+"/more", "What the person may know of their own journey, and what they can say."),
+		page("GET", schemas.OwnPath+"/shown", "What each organisation was shown of the person, to be printed."),
 		page("GET", ownLeave, "Leaves it at once, for a page that anybody might be looking at."),
 		page("GET", "/get-support/received", "Leads to the form: what was sent is thanked for once."),
 	}
@@ -327,6 +330,7 @@ func (s *Console) register() error {
 		"POST /journeys/{id}/record":     s.record,
 		"GET /journeys/{id}/paper":       s.showPaper,
 		"POST /journeys/{id}/paper":      s.printPaper,
+		"GET /journeys/{id}/shown":       s.showShown,
 		"GET /journeys/{id}/who":         s.showWho,
 		"POST /journeys/{id}/who":        s.lookWho,
 		"GET /journeys/{id}/clinician":   s.showClinician,
@@ -381,6 +385,7 @@ func (s *Console) register() error {
 		"GET /y":                         s.showPerson,
 		"POST /y":                        s.personSays,
 		"GET /y/more":                    s.showMore,
+		"GET /y/shown":                   s.showOwnShown,
 		"GET /y/leave":                   s.leavePerson,
 	}, s.around)
 }

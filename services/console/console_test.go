@@ -90,6 +90,9 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		"GET /api/offers/" + offerID:               &s.offer,
 		"GET /api/calls":                           new("calls.json"),
 		"GET /api/told":                            new("told.json"),
+		"GET /api/journeys/" + firstID + "/told":   new("shown-told.json"),
+		"GET /api/journeys/" + firstID + "/shown":  new("shown.json"),
+		"GET /api/journeys/" + firstID + "/access": new("shown-looks.json"),
 		"GET /api/calls/" + callID:                 new("call.json"),
 		"GET /api/partners":                        new("partners.json"),
 		"GET /api/partners/" + peersID:             new("partner.json"),
@@ -225,7 +228,7 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		}
 		_ = httpx.WriteJSON(w, http.StatusOK,
 			httpx.List[look]{Items: []look{{At: now, Organisation: "RXX", Role: "navigator",
-				Reason: "to agree on a time"}}})
+				Reason: "to agree on a time"}, {At: now, Organisation: peersID, Role: "partner", Sees: "partner"}}})
 	})
 	s.mux.HandleFunc("GET /api/calls/{id}/person", func(w http.ResponseWriter, r *http.Request) {
 		if s.hidden {
@@ -465,6 +468,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"hours-made": f.ask(t, "POST", "/hours", url.Values{"action": {"a3"}, "does": {"/api/callers/me/calendar"},
 			"request": {"k"}}, ring).Body.String(),
 		"told":      f.page(t, "/told", peer),
+		"shown":     f.page(t, "/journeys/"+firstID+"/shown", nurse),
 		"referrals": f.page(t, "/referrals", nurse),
 		"offer":     f.page(t, "/offers/"+offerID, peer),
 		"partner":   f.page(t, "/partners/"+peersID, peer),
@@ -493,6 +497,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"person-code":  f.page(t, "/y", principal.Principal{}),
 		"person-tried": f.ask(t, "POST", "/y", url.Values{}, principal.Principal{}).Body.String(),
 		"person-next":  f.page(t, "/y", themselves),
+		"person-shown": f.page(t, "/y/shown", themselves),
 		"person-more":  f.page(t, "/y/more", themselves),
 		"person-unfinished": f.ask(t, "POST", "/y", url.Values{"do": {"contact"}, "channel": {"phone"}},
 			themselves).Body.String(),
@@ -522,7 +527,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 		"own", "own-unfinished", "own-received", "clinician",
 		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "partners", "help", "going-live", "referrals",
 		"operations",
-		"outbox-mail", "person-code", "person-next", "person-more", "paper-letter", "paper-code"} {
+		"outbox-mail", "person-code", "person-next", "person-more", "person-shown", "shown",
+		"paper-letter", "paper-code"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		got = version.ReplaceAllString(got, "/assets/…/")

@@ -43,7 +43,7 @@ var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journ
 	"own",
 	"own-received",
 	"link", "link-undone", "no-link", "record", "person-code", "person-next", "person-more",
-	"paper", "search", "searches", "operations"}
+	"paper", "shown", "search", "searches", "operations"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10
@@ -299,6 +299,7 @@ type journeyView struct {
 	Trace                         bool       // the caller may look at the trace
 	Clinician                     bool       // the caller may record who may be asked, and no step asks for it
 	Person                        bool       // the caller may look at who the person is
+	Shown                         bool       // and at what organisations were shown of them
 	Record                        []linkView // what may be recorded at any time
 	Standing                      standingView
 	ReadOnly                      bool // whoever looks treats the person now, and records nothing here
@@ -327,7 +328,8 @@ func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey,
 		Closed: j.State == "closed", Decided: decided(j.Timeline),
 		Days: latestFirst(j.Timeline, s.zone), Trace: opens("GET", "/journeys/{id}/trace", p.Role),
 		Clinician: s.asksClinician(r.Context(), p, j),
-		Person:    opens("POST", "/journeys/{id}/who", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
+		Person:    opens("POST", "/journeys/{id}/who", p.Role),
+		Shown:     opens("GET", "/journeys/{id}/shown", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
 	if opens("POST", "/journeys/{id}/record", p.Role) {
 		page.Record = recordWays(j)
 	}

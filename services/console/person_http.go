@@ -141,10 +141,8 @@ func (s *Console) viewForPerson(one step) personStepView {
 // lookWords say that somebody looked, from where, in which role and why.
 func (s *Console) lookWords(l look) string {
 	who := wordsFor(roleNames, l.Role)
-	if i := slices.IndexFunc(s.config.Partners, func(p Partner) bool { return p.ID == l.Organisation }); i >= 0 {
-		who += ", " + s.config.Partners[i].Name
-	} else if l.Role != string(schemas.Person) {
-		who += ", " + l.Organisation
+	if l.Role != string(schemas.Person) {
+		who += ", " + s.organisationName(l.Organisation)
 	}
 	words := l.At.In(s.zone).Format("Monday 2 January, 3:04pm") + ": " + who + ", " + wordsFor(seesWords, l.Sees)
 	if l.Refused != "" {

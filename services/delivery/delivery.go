@@ -2,8 +2,9 @@
 //
 // In: offer.*, appointment.* and followup.completed (followup); consent.given, declined, withdrawn and lapsed,
 // person.contact-stopped, contact-resumed and preferences-changed (intake); journey.held, released, closed and reopened
-// (journey). discharge.recorded and referral.requested (intake) say who referred somebody. Out: delivery.made,
-// delivery.failed; to each partner the events of its own log, and to each organisation that refers what became of it.
+// (journey). discharge.recorded, discharge.corrected and referral.requested (intake) say who referred somebody, and
+// whose their journey is. Out: delivery.made, delivery.failed; to each partner the events of its own log, and to each
+// organisation that refers what became of it.
 //
 // Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?), subscription
 // (endpoints), outgoing and attempt (what goes to them). View: held, for the sentinel. Over HTTP: the feed, the

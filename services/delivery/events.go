@@ -125,9 +125,14 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 	}
 	return flow.Table(
 		flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64) {
+			k.Begin(at, d.Person, d.Organisation)
 			k.refers(d.Organisation, at)
 		}),
+		flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) {
+			k.Place(at, d.Organisation)
+		}),
 		flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
+			k.Begin(at, d.Person, d.Organisation)
 			if d.Route != selfReferred {
 				k.refers(d.Organisation, at)
 			}

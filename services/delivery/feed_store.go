@@ -70,6 +70,48 @@ func givenTo(q flow.Queuer, who principal.Principal, before int64, limit int, in
 		})
 }
 
+// lastID comes after every id.
+const lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+// toldPartners queues what the partners of these offers were told of them before an event, the newest first, by members
+// and by the ways that it is known to have come. Who may read it, mayRead has said. A digest is of all that was there
+// when it went.
+func toldPartners(q flow.Queuer, _ principal.Principal, of map[string]*Offer, before string, limit int,
+	each func(partnerTold)) {
+	var offers, partners []string
+	for id, o := range of {
+		if o.Partner != "" {
+			offers, partners = append(offers, id), append(partners, o.Partner)
+		}
+	}
+	q.Queue(`select e.id::text, e.partner::text, e.offer::text, e.type, e.given_at,
+			array(select jsonb_object_keys(convert_from(e.body, 'UTF8')::jsonb -> 'data') order by 1),
+			array_remove(array[
+				case when exists (select from mail m where m.event = e.id and m.sent_at is not null)
+					or exists (select from mail m where m.partner = e.partner and m.kind = 'digest'
+						and m.position < e.position and m.sent_at >= e.at) then 'email' end,
+				case when exists (select from broker_cursor b where b.partner = e.partner
+					and b.acknowledged >= e.position) then 'broker' end,
+				case when exists (select from partner p where p.id = e.partner and p.taken >= e.position)
+					then 'feed' end,
+				case when exists (select from outgoing o where o.event = e.id and o.state = 'delivered')
+					then 'webhook' end], null)
+		from partner_event e join unnest($1::uuid[], $2::uuid[]) as n(offer, partner)
+			on e.offer = n.offer and e.partner = n.partner -- what referrers were told of it is not among it
+		where e.given_at is not null and e.id < $3::text::uuid order by e.id desc limit $4`, offers, partners, before,
+		limit).
+		Query(func(rows pgx.Rows) error {
+			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one partnerTold, err error) {
+				err = row.Scan(&one.id, &one.Partner, &one.Offer, &one.Type, &one.GivenAt, &one.Shows, &one.Ways)
+				return one, err
+			})
+			for _, one := range all {
+				each(one)
+			}
+			return err
+		})
+}
+
 // takenBy queues that the asking partner has everything up to a position. It comes after the events of the log, which
 // whoever writes to the log locks before the partner.
 func takenBy(q flow.Queuer, who principal.Principal, position int64) {

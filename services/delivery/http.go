@@ -30,6 +30,7 @@ func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 		"GET /api/referrals/feed":              a.referralFeed,
 		"GET /api/stream":                      a.stream,
 		"GET /api/told":                        a.told,
+		"GET /api/journeys/{id}/told":          a.toldOf,
 		"GET /api/subscriptions":               a.listSubscriptions,
 		"POST /api/subscriptions":              a.subscribeTo,
 		"GET /api/subscriptions/{id}":          a.showSubscription,

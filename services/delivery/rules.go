@@ -18,6 +18,8 @@ type JourneyState struct {
 	// said so; TellReferrer whether they may be told more than that somebody is in touch.
 	Referrers    map[string]int64 `json:"referrers,omitempty"`
 	TellReferrer schemas.Answers  `json:"tellReferrer,omitzero"`
+	// Origin says who may read what partners were told of it: the person, and the organisation whose journey it is.
+	schemas.Origin
 	schemas.Course
 	schemas.MustNotKnow
 }

@@ -61,5 +61,6 @@ func Shapes() map[string]httpx.Shape {
 		"PUT /api/referrals/notice":            httpx.Takes[noticeAsked, noticeShown](),
 		"GET /api/outbox-mail":                 httpx.Gives[httpx.List[mailSeen]](),
 		"GET /api/told":                        httpx.Gives[httpx.List[given]](),
+		"GET /api/journeys/{id}/told":          httpx.Gives[httpx.List[partnerTold]](),
 	}
 }

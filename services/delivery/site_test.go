@@ -46,6 +46,9 @@ const asHeader = "Test-Partner"
 // roleHeader names the role of somebody of an organisation that is no partner; its system, where it is left out.
 const roleHeader = "Test-Role"
 
+// teamHeader names their team: for the page of a person, the journey that it was given for.
+const teamHeader = "Test-Team"
+
 func newSite(t testing.TB, cfg Config) *site {
 	t.Helper()
 	s := &site{t: t, clock: &clock.Shifted{}, pool: testkit.Database(t, migrated()).Pool(Name)}
@@ -81,7 +84,7 @@ func newSite(t testing.TB, cfg Config) *site {
 			role = cmp.Or(schemas.Role(r.Header.Get(roleHeader)), schemas.System)
 		}
 		return principal.Principal{Organisation: r.Header.Get(asHeader), Role: string(role),
-			Subject: "their system"}, nil
+			Subject: "their system", Team: r.Header.Get(teamHeader)}, nil
 	}))
 	if err := s.Routes(mux, s.pool); err != nil {
 		t.Fatal(err)

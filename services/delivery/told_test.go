@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"footbridge/libs/clock"
@@ -45,5 +46,84 @@ func TestWhatAPartnerWasToldIsListedOnceItWasGivenOut(t *testing.T) {
 	}
 	if status := s.ask(partner, "GET", fmt.Sprintf("/api/told?cursor=%s", "bm90"), "", nil); status != 400 {
 		t.Errorf("a cursor that is none: %d", status)
+	}
+}
+
+// TestWhatEachPartnerWasToldIsListedForThePerson: what has gone out, with its members and the ways that it came by, to
+// the person and the team whose journey it is, and to nobody else.
+func TestWhatEachPartnerWasToldIsListedForThePerson(t *testing.T) {
+	t.Parallel()
+	s, partner, person := newSite(t, Config{}), clock.NewRandomID(), clock.NewRandomID()
+	journey, offer := s.offers(partner)
+	path := "/api/journeys/" + journey + "/told"
+	as := func(organisation, team string, role schemas.Role, query string) (status int, items []partnerTold,
+		next string) {
+		t.Helper()
+		var p struct {
+			Items []partnerTold
+			Next  string
+		}
+		status = s.askWith(organisation, "GET", path+query, "", &p, roleHeader, string(role), teamHeader, team)
+		return status, p.Items, p.Next
+	}
+	if status, _, _ := as("RXX", "", schemas.Navigator, ""); status != http.StatusNotFound {
+		t.Errorf("before its beginning has come it is not known whose it is: %d", status)
+	}
+	s.hears(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: person, Organisation: "RXX"})
+	if status, all, _ := as("RXX", "", schemas.Navigator, ""); status != http.StatusOK || len(all) != 0 {
+		t.Errorf("before anything has gone out: %d %+v", status, all)
+	}
+	s.fed(partner)
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	var feed feedPage
+	s.ask(partner, "GET", "/api/feed?limit=1", "", &feed) // and asks for what follows: the first has come
+	s.ask(partner, "GET", "/api/feed?after="+feed.Next, "", &feed)
+	for name, who := range map[string]struct {
+		organisation, team string
+		role               schemas.Role
+	}{"a navigator": {"RXX", "", schemas.Navigator}, "the sending team": {"RXX", "", schemas.SendingTeam},
+		"the page of the person": {"own", schemas.OwnPageOf(journey), schemas.Person}} {
+		status, all, next := as(who.organisation, who.team, who.role, "")
+		if status != http.StatusOK || len(all) != 2 || next != "" {
+			t.Fatalf("%s reads %d %+v, then %q", name, status, all, next)
+		}
+		asked := all[1]
+		if all[0].Type != string(schemas.OfferAccepted) || asked.Type != string(schemas.OfferSent) ||
+			asked.Partner != partner || asked.Offer != offer || asked.GivenAt.IsZero() ||
+			!slices.Equal(asked.Shows, []string{"firstDay", "lastDay", "offer", "state"}) ||
+			!slices.Equal(asked.Ways, []string{"feed"}) || len(all[0].Ways) != 0 {
+			t.Errorf("%s reads %+v", name, all)
+		}
+	}
+	_, first, next := as("RXX", "", schemas.Navigator, "?limit=1")
+	if _, rest, none := as("RXX", "", schemas.Navigator, "?limit=1&cursor="+next); len(first) != 1 || len(rest) != 1 ||
+		rest[0].Type != string(schemas.OfferSent) || none != "" {
+		t.Errorf("page by page: %+v, then %+v", first, rest)
+	}
+	for name, who := range map[string]struct {
+		organisation, team string
+		role               schemas.Role
+	}{"another organisation's navigator": {"RYY", "", schemas.Navigator},
+		"the page of somebody else": {"own", schemas.OwnPageOf(clock.NewID(s.clock.Now())), schemas.Person},
+		"the partner":               {partner, "", schemas.Partner}, "a system": {"RXX", "", schemas.System}} {
+		if status, all, _ := as(who.organisation, who.team, who.role, ""); status != http.StatusNotFound &&
+			status != http.StatusForbidden || len(all) != 0 {
+			t.Errorf("%s reads %d %+v", name, status, all)
+		}
+	}
+	if status, _, _ := as("RXX", "", schemas.Navigator, "?cursor=bm90"); status != http.StatusBadRequest {
+		t.Errorf("a cursor that is none: %d", status)
+	}
+	bar := func(organisations ...string) {
+		s.hears(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: organisations})
+	}
+	bar("RXX") // where a merge has said so of whose it is
+	if status, _, _ := as("RXX", "", schemas.Navigator, ""); status != http.StatusNotFound {
+		t.Errorf("whoever must not know reads %d", status)
+	}
+	bar([]string{}...)
+	s.hears(journey, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: "RYY"})
+	if status, _, _ := as("RXX", "", schemas.Navigator, ""); status != http.StatusNotFound {
+		t.Errorf("a journey that was placed elsewhere is read by whose it was: %d", status)
 	}
 }

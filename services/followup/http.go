@@ -40,6 +40,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/offers":                           a.list,
 		"GET /api/offers/{id}":                      a.show,
+		"GET /api/journeys/{id}/shown":              a.showPassedOn,
 		"POST /api/offers/{id}/accept":              said(a, (*command).accept),
 		"POST /api/offers/{id}/decline":             said(a, (*command).decline),
 		"POST /api/offers/{id}/undo":                said(a, (*command).undo),
@@ -322,6 +323,12 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 		one.May = l.may(who, true, false) // whether an answer can be taken back stands with the one offer
 		shown.Items = append(shown.Items, one)
 	}
+	noted := &pgx.Batch{}
+	if notePages(noted, who, m.Now, shown.Items...); noted.Len() > 0 {
+		if err := a.pool.SendBatch(r.Context(), noted).Close(); err != nil {
+			return fmt.Errorf("noting what a partner is shown: %w", err)
+		}
+	}
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
@@ -339,7 +346,8 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 		}
 		answer = a.whole(h, who)
 		w.Header().Set("ETag", h.offer.tag())
-		return nil
+		notePages(tx, who, tx.Now, answer)
+		return tx.Flush()
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ func Shapes() map[string]httpx.Shape {
 	return map[string]httpx.Shape{
 		"GET /api/offers":                           httpx.Gives[httpx.List[offerShown]](),
 		"GET /api/offers/{id}":                      httpx.Gives[offerShown](),
+		"GET /api/journeys/{id}/shown":              httpx.Gives[httpx.List[passedOn]](),
 		"POST /api/offers/{id}/accept":              httpx.Takes[nothing, offerShown](),
 		"POST /api/offers/{id}/decline":             httpx.Takes[declined, offerShown](),
 		"POST /api/offers/{id}/appointment":         httpx.Takes[Booking, offerShown](),

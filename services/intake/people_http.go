@@ -34,6 +34,7 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
 		"GET /api/calls/{id}/person":          s.getCallPerson,
 		"GET /api/people/{ref}/access":        s.getAccess,
+		"GET /api/journeys/{id}/access":       s.getAccessOfJourney,
 		"POST /api/people/{ref}/merge": func(w http.ResponseWriter, r *http.Request) error {
 			return s.postMerge(w, r, false)
 		},
@@ -752,22 +753,45 @@ func (sub *subjectOf) show(sees, own string) *identityShown {
 
 // getAccess lists who looked at a person.
 func (s *Service) getAccess(w http.ResponseWriter, r *http.Request) error {
-	who, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
 	ref, err := pathRef(r, "ref", noSuchPerson)
 	if err != nil {
 		return err
 	}
-	usual, most := schemas.Limits("GET /api/people/{ref}/access")
+	return s.giveAccess(w, r, "GET /api/people/{ref}/access",
+		func(*flow.Tx, principal.Principal) (string, string, error) { return ref, "", nil })
+}
+
+// getAccessOfJourney lists who looked at the person of a journey, by that journey.
+func (s *Service) getAccessOfJourney(w http.ResponseWriter, r *http.Request) error {
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	return s.giveAccess(w, r, "GET /api/journeys/{id}/access",
+		func(tx *flow.Tx, who principal.Principal) (string, string, error) {
+			person, err := personOf(tx, who, journey)
+			return person, journey, err
+		})
+}
+
+// giveAccess lists who looked at a person, by one of their journeys or, where none is named, by any.
+func (s *Service) giveAccess(w http.ResponseWriter, r *http.Request, route string,
+	whose func(*flow.Tx, principal.Principal) (person, journey string, err error)) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	usual, most := schemas.Limits(route)
 	page, err := httpx.ParsePage(r.URL.Query(), 1, usual, most)
 	if err != nil {
 		return err
 	}
 	var all []AccessLogEntry
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		all, err = s.accessLog(tx, who, ref, page)
+		ref, journey, err := whose(tx, who)
+		if err == nil {
+			all, err = s.accessLog(tx, who, ref, journey, page)
+		}
 		return err
 	})
 	if err != nil {

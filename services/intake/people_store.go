@@ -457,10 +457,22 @@ type AccessLogEntry struct {
 	Reason       string    `json:"reason,omitempty"`
 }
 
+// personOf is the person of a journey; whether they may be seen, whoever reads on says.
+func personOf(tx *flow.Tx, _ principal.Principal, journey string) (person string, err error) {
+	tx.Queue(`select person::text from journey where id = $1::uuid`, journey).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&person}, func() error { return nil })
+		return err
+	})
+	if err = tx.Flush(); err == nil && person == "" {
+		err = noSuchJourney()
+	}
+	return person, err
+}
+
 // accessLog lists who looked at a person, the newest first, for the person and for staff of the organisation that keeps
-// the record.
-func (s *Service) accessLog(tx *flow.Tx, who principal.Principal, ref string, page httpx.Page) ([]AccessLogEntry,
-	error) {
+// the record; by one journey, where it is named.
+func (s *Service) accessLog(tx *flow.Tx, who principal.Principal, ref, journey string, page httpx.Page) (
+	[]AccessLogEntry, error) {
 	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
 	if len(page.After) == 1 {
 		after = page.After[0]
@@ -477,8 +489,8 @@ func (s *Service) accessLog(tx *flow.Tx, who principal.Principal, ref string, pa
 		return err
 	})
 	tx.Queue(`select id::text, at, journey::text, organisation, role, sees, refused, reason from access_log
-		where person = $1::uuid and id < $2::uuid order by id desc limit $3`, ref, after,
-		page.Limit+1).Query(func(rows pgx.Rows) error {
+		where person = $1::uuid and id < $2::uuid and ($4 = '' or journey::text = $4) order by id desc limit $3`, ref,
+		after, page.Limit+1, journey).Query(func(rows pgx.Rows) error {
 		var l AccessLogEntry
 		var reason []byte
 		_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.At, &l.Journey, &l.Organisation, &l.Role, &l.Sees, &l.Refused,

@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -137,6 +138,23 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	other := principal.Principal{Organisation: "self", Role: string(schemas.Person),
 		Subject: "11111111-1111-4111-8111-111111111111"}
 	p.must(t, http.StatusNotFound, other, "GET", "/api/people/"+person+"/access", "")
+	var byJourney httpx.List[AccessLogEntry]
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, liaison, "GET", base+"/access", "")),
+		&byJourney); err != nil || !slices.Equal(byJourney.Items, looks.Items) {
+		t.Errorf("their team reads, by the journey, %+v (%v)", byJourney, err)
+	}
+	if _, err := p.site.db.Admin().Exec(t.Context(), `update intake.access_log set journey = $1 where id = $2`,
+		clock.NewRandomID(), looks.Items[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if one := p.must(t, http.StatusOK, liaison, "GET", base+"/access", ""); strings.Contains(one, looks.Items[0].ID) ||
+		!strings.Contains(one, looks.Items[1].ID) {
+		t.Errorf("a look by another journey of theirs is not left out: %s", one)
+	}
+	elsewhere := liaison
+	elsewhere.Organisation = "RYY"
+	p.must(t, http.StatusNotFound, elsewhere, "GET", base+"/access", "")
+	p.must(t, http.StatusForbidden, ours, "GET", base+"/access", "")
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "person.seen", "person.preferences-changed", "consent.given",
 		"consent.declined", "person.shown", "consent.withdrawn")

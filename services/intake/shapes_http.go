@@ -53,6 +53,7 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/journeys/{id}/letter":         httpx.Takes[schemas.LetterPrinted, letterKept](),
 		"GET /api/calls/{id}/person":             httpx.Gives[callPerson](),
 		"GET /api/people/{ref}/access":           httpx.Gives[httpx.List[AccessLogEntry]](),
+		"GET /api/journeys/{id}/access":          httpx.Gives[httpx.List[AccessLogEntry]](),
 		"POST /api/people/search":                httpx.Takes[searchRequest, searchAnswer](),
 		"GET /api/people/searches":               httpx.Gives[httpx.List[SearchLine]](),
 		"POST /api/people/searches/review":       httpx.Takes[schemas.SearchReviewRecord, searchesReviewed](),

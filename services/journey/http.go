@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -311,34 +310,16 @@ func nudgeSentence(details json.RawMessage) string {
 	return schemas.Sentence(string(schemas.OfferNudged))
 }
 
-// keptWords and keptReasons put into words what a partner kept of what it knew, and why.
-var (
-	keptWords = map[string]string{"name-and-contact": "your name and how to reach you", "notes": "its notes",
-		"dates-of-contact": "the days on which you were in touch",
-		"payments":         "what it paid or was paid"}
-	keptReasons = map[string]string{"law": "the law asks it to", "safeguarding": "somebody’s safety may depend on it",
-		"complaint": "a complaint is being looked at",
-		"accounts":  "it has to keep its accounts"}
-)
-
 // deletionSentence says what became of what a partner knew: deleted, or kept, what and why.
 func deletionSentence(details json.RawMessage) string {
 	var said struct {
 		Kept        []string `json:"kept"`
 		KeptBecause string   `json:"keptBecause"`
 	}
-	if json.Unmarshal(details, &said) != nil || said.KeptBecause == "" {
-		return "The organisation has deleted what it knew of you."
+	if json.Unmarshal(details, &said) != nil {
+		said.Kept, said.KeptBecause = nil, ""
 	}
-	kept := []string{}
-	for _, what := range said.Kept {
-		kept = append(kept, keptWords[what])
-	}
-	if len(kept) == 0 {
-		kept = []string{"some of what it knew of you"}
-	}
-	return "The organisation has kept " + strings.Join(kept, ", and ") + ", because " + keptReasons[said.KeptBecause] +
-		". It has deleted the rest."
+	return schemas.DeletionSentence(said.Kept, said.KeptBecause)
 }
 
 func unknown() *httpx.Problem {

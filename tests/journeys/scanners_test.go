@@ -97,6 +97,7 @@ func (o *offering) addresses() map[string]struct {
 		}},
 		schemas.OwnPath:            {schemas.OwnPath, reads(schemas.OwnPath, "Enter your code")},
 		schemas.OwnPath + "/more":  {schemas.OwnPath + "/more", reads(schemas.OwnPath, "Enter your code")},
+		schemas.OwnPath + "/shown": {schemas.OwnPath + "/shown", reads(schemas.OwnPath, "Enter your code")},
 		schemas.OwnPath + "/leave": {schemas.OwnPath + "/leave", reads(schemas.OwnPath, "Enter your code")},
 	}
 }
