@@ -37,7 +37,7 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/facilities/{id}/unplace":      httpx.Takes[unplacing, placedShown](),
 		"POST /api/referrals":                    referral,
 		"POST /api/referrals/list":               list,
-		"POST /api/signals":                      httpx.ShapeOf[map[string]any, signalAnswer](202),
+		"POST /api/signals":                      httpx.ShapeOf[signalSent, signalAnswer](202),
 		"POST /api/people/{ref}/contact-stopped": httpx.Takes[stopRequest, stopAnswer](),
 		"POST /api/people/{ref}/contact-resumed": httpx.Takes[stopRequest, stopAnswer](),
 		"GET /api/journeys/{id}/consent":         httpx.Gives[consentsShown](),
@@ -62,4 +62,24 @@ func Shapes() map[string]httpx.Shape {
 		"POST /api/people/{ref}/legal-hold":      httpx.Takes[legalHoldAsked, legalHoldShown](),
 		"POST /api/people/{ref}/erase":           erase,
 	}
+}
+
+// signalSent is a signal in its publisher's form, as it is described: reading.ReadSignal takes it apart member by member,
+// since it may have no others.
+type signalSent struct {
+	SpecVersion string `json:"specversion"`
+	// ID is the publisher's; sent again with the same source and content it counts once.
+	ID     string `json:"id"`
+	Source string `json:"source"`
+	// Type is the kind of signal with its version, such as pds-death-notification-2.
+	Type string `json:"type"`
+	Time string `json:"time"`
+	// Subject is the NHS number that it is about.
+	Subject string `json:"subject,omitempty"`
+	// DataRef is where the publisher gives more; nothing is fetched from there.
+	DataRef string `json:"dataref,omitempty"`
+	// VersionID is the version of what has changed; it is not looked at.
+	VersionID string `json:"versionid,omitempty"`
+	// Filtering is what the publisher filtered by; it is not looked at.
+	Filtering map[string]any `json:"filtering,omitempty"`
 }

@@ -214,6 +214,8 @@ func changes(route schemas.Route) bool { return route.Method == "POST" || route.
 
 func (b *builder) requestBody(route schemas.Route, shape httpx.Shape) object {
 	switch {
+	case isFHIR(route.Pattern) && !changes(route):
+		return nil
 	case isFHIR(route.Pattern):
 		return object{"required": true, "description": "A Bundle of type message in the envelope of the Booking and " +
 			"Referral Standard.",
@@ -226,18 +228,30 @@ func (b *builder) requestBody(route schemas.Route, shape httpx.Shape) object {
 			whole = append(whole, b.outsideEvent(e))
 		}
 		one := object{"oneOf": whole}
+		example := json.RawMessage(schemas.ExampleJSON(schemas.EmittedBy(schemas.Outside)[0]))
+		var says struct{ Data json.RawMessage }
+		if json.Unmarshal(example, &says) != nil {
+			panic("the example of an event is no JSON") // it is embedded, and a test reads each
+		}
 		return object{"required": true,
 			"description": "One CloudEvent in structured mode, a batch of them, or in binary mode the event's data " +
 				"with its attributes in ce- headers.",
 			"content": object{
-				"application/cloudevents+json":       object{"schema": one},
-				"application/cloudevents-batch+json": object{"schema": object{"type": "array", "items": one}},
-				"application/json":                   object{"schema": object{"anyOf": data}},
+				"application/cloudevents+json": object{"schema": one, "example": example},
+				"application/cloudevents-batch+json": object{"schema": object{"type": "array", "items": one},
+					"example": []json.RawMessage{example}},
+				"application/json": object{"schema": object{"anyOf": data}, "example": says.Data},
 			}}
 	case shape.Reads == nil:
 		return nil
 	}
 	content := b.content(bodyOf(route, shape), cmp.Or(shape.ReadsMedia, "application/json"), read)
+	if route.Pattern == "/api/signals" {
+		one := content["application/json"].(object)
+		one["schema"] = object{"description": "A signal in its publisher's form, or the Bundle of type history that " +
+			"subscribers outside get.",
+			"anyOf": []object{one["schema"].(object), {"$ref": "#/components/schemas/Resource"}}}
+	}
 	if len(shape.Filled) > 0 {
 		s := b.members(shape.Reads, read)
 		s["required"] = slices.DeleteFunc(s["required"].([]string),
@@ -294,7 +308,7 @@ func sameMembers(a, b reflect.Type) bool {
 func (b *builder) content(t reflect.Type, media string, reading bool) object {
 	s := b.schema(t, reading)
 	one := object{"schema": s}
-	if t.Kind() == reflect.Struct && media == "application/json" {
+	if media == "application/json" {
 		one["example"] = b.exampleOf(s, 0)
 	}
 	return object{media: one}
