@@ -207,6 +207,21 @@ func TestAnOfferIsSentAcceptedBookedKeptAndCompleted(t *testing.T) {
 		t.Errorf("after a session that took place there are %d offers", offers)
 	}
 	o.must(o.says(partner, offer, "confirm-deletion", `{}`), http.StatusOK)
+	o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/feed", "", nil), http.StatusOK)
+	o.Resolve()
+	for what, words := range map[string][]string{
+		"shown":  {`"partner":"` + partner + `"`, `"by":"signed-in"`, `"ageBand"`, `"deletedAt"`},
+		"told":   {`"partner":"` + partner + `"`, string(schemas.OfferSent), `"lastDay"`,
+			string(schemas.FollowupCompleted)},
+		"access": {`"organisation":"` + partner + `"`, `"sees":"partner"`}} {
+		got := o.must(o.Ask(schemas.Navigator, http.MethodGet, "/api/journeys/"+o.journey+"/"+what, "", nil),
+			http.StatusOK)
+		for _, one := range words {
+			if !strings.Contains(string(got.Body), one) {
+				t.Errorf("what was %s does not say %s: %s", what, one, got.Body)
+			}
+		}
+	}
 }
 
 // TestAPartnerThatIsSilentIsPassedOnAndTheNextAccepts: the person named two, in their own order.
