@@ -210,8 +210,8 @@ func TestAnOfferIsSentAcceptedBookedKeptAndCompleted(t *testing.T) {
 	o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/feed", "", nil), http.StatusOK)
 	o.Resolve()
 	for what, words := range map[string][]string{
-		"shown":  {`"partner":"` + partner + `"`, `"by":"signed-in"`, `"ageBand"`, `"deletedAt"`},
-		"told":   {`"partner":"` + partner + `"`, string(schemas.OfferSent), `"lastDay"`,
+		"shown": {`"partner":"` + partner + `"`, `"by":"signed-in"`, `"ageBand"`, `"deletedAt"`},
+		"told": {`"partner":"` + partner + `"`, string(schemas.OfferSent), `"lastDay"`,
 			string(schemas.FollowupCompleted)},
 		"access": {`"organisation":"` + partner + `"`, `"sees":"partner"`}} {
 		got := o.must(o.Ask(schemas.Navigator, http.MethodGet, "/api/journeys/"+o.journey+"/"+what, "", nil),
