@@ -64,8 +64,8 @@ func Shapes() map[string]httpx.Shape {
 	}
 }
 
-// signalSent is a signal in its publisher's form, as it is described: reading.ReadSignal takes it apart member by member,
-// since it may have no others.
+// signalSent is a signal in its publisher's form, as it is described: reading.ReadSignal takes it apart member by
+// member, since it may have no others.
 type signalSent struct {
 	SpecVersion string `json:"specversion"`
 	// ID is the publisher's; sent again with the same source and content it counts once.
