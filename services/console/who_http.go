@@ -207,7 +207,7 @@ func (s *Console) whoPage(w http.ResponseWriter, r *http.Request, status int, f 
 		page.Who = viewIdentity(*who)
 		for _, l := range looks {
 			page.Looks = append(page.Looks, lookView{shortTime(l.At, s.zone), wordsFor(roleNames, l.Role) + ", " +
-				s.client.organisation(r.Context(), p, l.Organisation), l.why()})
+				s.organisationName(s.client.organisation(r.Context(), p, l.Organisation)), l.why()})
 		}
 	}
 	return s.show(w, r, status, "who", view{Title: whoTitle, Here: "/journeys",
