@@ -19,6 +19,7 @@ type stood struct {
 	due    time.Time
 	owners []string
 	taken  bool // somebody has taken it on, or given it to another
+	bare   int  // for how many steps of the clock it has been past its grace and nobody was added
 }
 
 func (s step) owners() []string { return append([]string{s.Owner}, s.AlsoOwners...) }
@@ -160,8 +161,13 @@ func (c *counter) void(at time.Time, overdue []step) {
 		if t := first[s.Journey]; t.IsZero() || s.DueAt.Before(t) {
 			first[s.Journey] = s.DueAt
 		}
-		c.holds(len(s.AlsoOwners) > 0 || strings.HasPrefix(s.Kind, "take-over"), at, NobodyAdded, s.Journey,
-			"%s of %s was due %s, and nobody was added to it", s.Kind, s.Owner, s.DueAt.Format(time.RFC3339))
+		one := c.steps[s.Step]
+		if one.bare++; len(s.AlsoOwners) > 0 || strings.HasPrefix(s.Kind, "take-over") {
+			one.bare = 0
+		}
+		// One that came late and is past its grace from the first is looked at by the next step of the clock.
+		c.holds(one.bare < 2, at, NobodyAdded, s.Journey, "%s of %s was due %s, and nobody was added to it", s.Kind,
+			s.Owner, s.DueAt.Format(time.RFC3339))
 	}
 	delete(counted, "") // of messages, which have no journey
 	for _, id := range sorted(counted) {
