@@ -1,6 +1,7 @@
 package bridging
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -260,7 +261,9 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, Config{})
 			journey, call, _ := d.active(now)
+			var said time.Time
 			for _, body := range tc.bodies {
+				said = d.c.Now()
 				shown := d.outcome(call, body)
 				if shown.Next != nil {
 					d.at(shown.Next.DueAt)
@@ -274,6 +277,13 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 			_, last := d.emitted(journey)
 			if State(state) != tc.state || why != tc.why || !strings.Contains(string(last[tc.typ]), tc.says) {
 				t.Errorf("%s because %q; %s says %s", state, why, tc.typ, last[tc.typ])
+			}
+			if wait := map[string]time.Duration{"help is needed": 30 * time.Minute, "worse": 4 * time.Hour}[name]; wait > 0 {
+				var help schemas.HelpRequestedData
+				err := json.Unmarshal(last[tc.typ], &help)
+				if late := help.DueAt.Sub(said.Add(wait)).Abs(); err != nil || late > time.Minute {
+					t.Errorf("at %s help is asked for by %s (%v), want within %s", said, help.DueAt, err, wait)
+				}
 			}
 			ahead := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null`, journey)
 			if want := map[bool]int{true: 1, false: 0}[tc.state == Active]; ahead != want {
