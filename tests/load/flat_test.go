@@ -375,7 +375,7 @@ func (s *stocked) actions() []action {
 		{"a team's own steps", s.page(schemas.Navigator, "R1", "n", "/api/steps?team=team:callers&limit=30", 60), 140},
 		{"an operator's list", s.page(schemas.Operator, "ops", "o", "/api/journeys?limit=50", 100), 120},
 		{"the closed ones", s.page(schemas.Navigator, "R1", "n", "/api/journeys?state=closed&limit=50", 100), 120},
-		{"steps that fell due", s.overdue(justDue), 130},
+		{"steps that fell due", s.overdue(justDue), 140},
 		{"a look for steps that fell due", s.overdue(0), 120},
 		{"the sentinel's first round", s.round(pastGrace), 130},
 		{"the sentinel's next round", s.round(0), 120},
