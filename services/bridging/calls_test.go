@@ -278,7 +278,8 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 			if State(state) != tc.state || why != tc.why || !strings.Contains(string(last[tc.typ]), tc.says) {
 				t.Errorf("%s because %q; %s says %s", state, why, tc.typ, last[tc.typ])
 			}
-			if wait := map[string]time.Duration{"help is needed": 30 * time.Minute, "worse": 4 * time.Hour}[name]; wait > 0 {
+			wait := map[string]time.Duration{"help is needed": 30 * time.Minute, "worse": 4 * time.Hour}[name]
+			if wait > 0 {
 				var help schemas.HelpRequestedData
 				err := json.Unmarshal(last[tc.typ], &help)
 				if late := help.DueAt.Sub(said.Add(wait)).Abs(); err != nil || late > time.Minute {
