@@ -842,7 +842,8 @@ type OfferUndoneData struct {
 	Answer string `json:"answer" is:"undone-answer"`
 }
 
-// FollowupCompletedData says that what the offer was for has been done. The partner reads for 14 days more.
+// FollowupCompletedData says that what the offer was for has been done. The partner reads for 14 days more, or until it
+// confirms deletion.
 type FollowupCompletedData struct {
 	// Id of the offer.
 	Offer string `json:"offer" is:"uuid"`

@@ -213,7 +213,7 @@ var registry = []Entry{
 	{OfferQuestionAnswered, Followup, []string{Journey, Delivery}, reflect.TypeFor[OfferQuestionAnsweredData](),
 		"A partner's question about an offer has been answered.",
 		"We have answered what the organisation asked us.", true},
-	{OfferDeletionConfirmed, Followup, []string{Journey, Delivery}, reflect.TypeFor[OfferDeletionConfirmedData](),
+	{OfferDeletionConfirmed, Followup, []string{Intake, Journey, Delivery}, reflect.TypeFor[OfferDeletionConfirmedData](),
 		"The partner said what it did with what it had been told: deleted, or kept, and why.",
 		"The organisation told us what it did with what it knew of you.", true},
 	{OfferExhausted, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferExhaustedData](),

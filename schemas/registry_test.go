@@ -102,7 +102,7 @@ func asks(e schemas.Entry) bool {
 func opens(e schemas.Entry) bool {
 	return slices.Contains([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn,
 		schemas.OfferHandedBack, schemas.OfferUndone,
-		schemas.OfferExhausted, schemas.FollowupCompleted}, e.Type)
+		schemas.OfferExhausted, schemas.FollowupCompleted, schemas.OfferDeletionConfirmed}, e.Type)
 }
 
 // rings says whether an event opens to a caller whom they ring, or ends that.

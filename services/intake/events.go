@@ -112,6 +112,10 @@ func readOffer(e flow.Event) (offerChange, bool, error) {
 		var d schemas.OfferUndoneData
 		d, err = flow.Decode[schemas.OfferUndoneData](e)
 		said.ID, said.Ended = d.Offer, true
+	case schemas.OfferDeletionConfirmed: // what they say they keep no more they read no more
+		var d schemas.OfferDeletionConfirmedData
+		d, err = flow.Decode[schemas.OfferDeletionConfirmedData](e)
+		said.ID, said.Ended = d.Offer, true
 	case schemas.FollowupCompleted:
 		var d schemas.FollowupCompletedData
 		d, err = flow.Decode[schemas.FollowupCompletedData](e)

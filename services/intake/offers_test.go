@@ -119,6 +119,11 @@ func TestAPartnerReadsNothingWithoutAnyOneOfWhatItTakes(t *testing.T) {
 			say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offerID("1"),
 				CompletedOn: day(w, -15)})(t, w)
 		}, false},
+		"deletion confirmed": {func(t *testing.T, w when) {
+			say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offerID("1"),
+				CompletedOn: day(w, -1)})(t, w)
+			say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: offerID("1")})(t, w)
+		}, false},
 		"agreement over": {func(t *testing.T, w when) {
 			say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offerID("1"), Partner: ours.Organisation,
 				AgreementUntil: day(w, -1)})(t, w)
@@ -248,7 +253,7 @@ func TestWhatIsSaidOfAnOfferEndsAsTheSameInAnyOrder(t *testing.T) {
 		for i := range rapid.IntRange(1, 6).Draw(rt, "events") {
 			at := start.Add(time.Duration(i) * time.Minute)
 			typ := rapid.SampledFrom([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined,
-				schemas.OfferWithdrawn, schemas.OfferHandedBack,
+				schemas.OfferWithdrawn, schemas.OfferHandedBack, schemas.OfferDeletionConfirmed,
 				schemas.FollowupCompleted, schemas.OfferExhausted}).Draw(rt, "type")
 			days := rapid.IntRange(-20, 400).Draw(rt, "days")
 			var data any
