@@ -116,7 +116,25 @@ func (d *everybody) nurse(h *hand, local string) {
 	h.opens("step-done", `button[name="checked"]`)
 	h.within("a yes after a call", counted{5, 0, 3})
 	h.reads("It is recorded")
+	d.corrects(h, journey)
 	h.signsOut()
+}
+
+// corrects is a number that was written down wrongly: what was there and what will be is seen before anything changes.
+func (d *everybody) corrects(h *hand, journey string) {
+	h.visits("record", "/journeys/"+journey+"/record")
+	way := read(h.t, h.ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("main a.fb-way")]
+		.find(a => a.textContent.startsWith("Correct who"))?.getAttribute("href") ?? ""`))
+	h.opens("correction", `main a[href="`+way+`"]`)
+	form := `details:has([name$=".familyName"])`
+	h.writes(form+` [name$=".familyName"]`, "Exampleford")
+	h.opens("correction-unfinished", form+` form button`)
+	h.reads("There is a problem")
+	h.writes(form+` [name$=".reason"]`, "it stands so on their letter")
+	h.opens("correction-check", form+` form button`)
+	h.reads("Check what will change", "Was: not known", "Will be: Exampleford")
+	h.opens("corrected", `button[name="checked"]`)
+	h.reads("It is recorded")
 }
 
 // doctor is a night at another hospital: who is this, what has been agreed, and whom to ask. It is read, for a reason.
