@@ -22,7 +22,7 @@ func TestStaffEndEveryKindOfStep(t *testing.T) {
 	t.Parallel()
 	about := schemas.StepAbout{IDs: map[string]string{}, Facts: []string{"language"}}
 	for _, id := range []string{"journey", "step", "person", "other", "offer", "partner", "question", "call", "help",
-		"service", "facility", "message", "organisation"} {
+		"service", "facility", "message", "organisation", "search"} {
 		about.IDs[id] = "x"
 	}
 	for _, kind := range schemas.StepKinds() {
