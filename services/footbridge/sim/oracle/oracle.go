@@ -197,7 +197,6 @@ type counter struct {
 	steps    map[string]*stood
 	batch    []*line // events that were seen together: their order across services says nothing
 	batches  int
-	day      string // the local day that is passing
 	dead     []death
 	marks    *marks
 	counted  counted
