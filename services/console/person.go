@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -123,8 +124,8 @@ var personState = map[string]string{
 func (s *Console) holderName(owner string, services map[string]string) string {
 	kind, id, _ := strings.Cut(owner, ":")
 	if kind == schemas.OwnerPartner {
-		if i := slices.IndexFunc(s.config.Partners, func(p Partner) bool { return p.ID == id }); i >= 0 {
-			return s.config.Partners[i].Name
+		if name := s.partnerName(id); name != "" {
+			return name
 		}
 	}
 	return holderName(owner, services)
@@ -156,11 +157,7 @@ func (s *Console) noWords(o noOption) string {
 	if o.Organisation == "" {
 		return words
 	}
-	name := "one organisation"
-	if i := slices.IndexFunc(s.config.Partners, func(p Partner) bool { return p.ID == o.Organisation }); i >= 0 {
-		name = s.config.Partners[i].Name
-	}
-	return words + ", with " + name
+	return words + ", with " + cmp.Or(s.partnerName(o.Organisation), "one organisation")
 }
 
 // personForms are what can be said on the second view. entered fills what was sent and could not be taken.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -161,15 +162,10 @@ func (v *shownView) to(s *Console, partner string) *shownTo {
 
 // organisationName is what an organisation is called: a partner by its name, as its id is opaque.
 func (s *Console) organisationName(id string) string {
-	for _, one := range s.config.Partners {
-		if one.ID == id {
-			return one.Name
-		}
+	if name := s.partnerName(id); name != "" || !clock.IsID(id) {
+		return cmp.Or(name, id)
 	}
-	if clock.IsID(id) {
-		return "An organisation that is not listed any more"
-	}
-	return id
+	return "An organisation that is not listed any more"
 }
 
 // readWays are the ways by which an offer is read.
