@@ -55,7 +55,7 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 // line is about of a step without what the step's own row says, as it is kept there for lists: nothing where somebody
 // must not know of the journey, so that whoever asks for such a step is held against the journey itself.
 func (k *JourneyState) line(s Step) (string, error) {
-	if len(k.barred()) > 0 {
+	if len(k.BarredBut(k.Sender)) > 0 {
 		return "", nil
 	}
 	about := k.about(s)

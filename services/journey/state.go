@@ -417,12 +417,6 @@ func (k *JourneyState) onHoldWith() *string {
 	return &k.Hold.With
 }
 
-// barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
-func (k *JourneyState) barred() []string {
-	return append([]string{}, slices.DeleteFunc(slices.Clone(k.Barred),
-		func(o string) bool { return o == k.Sender })...)
-}
-
 func (k *JourneyState) offer(id string, change func(o *Offer)) {
 	if k.Offers == nil {
 		k.Offers = map[string]Offer{}

@@ -159,7 +159,7 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 			why, when = &c.Reason, &c.When
 		}
 		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
-		barred, same = append(barred, strings.Join(r.JourneyState.barred(), " ")),
+		barred, same = append(barred, strings.Join(r.JourneyState.BarredBut(r.JourneyState.Sender), " ")),
 			append(same, strings.Join(r.JourneyState.same(), " "))
 		heldWith, open = append(heldWith, r.JourneyState.onHoldWith()), append(open, int32(len(openOnes(r.Steps))))
 	}
