@@ -229,3 +229,11 @@ type Line struct {
 	// Amiss says that this one asks for somebody.
 	Amiss bool `json:"amiss,omitempty"`
 }
+
+// SecondsSince is for how many seconds something has been so; 0 where it is not, or not yet.
+func SecondsSince(at *time.Time, now time.Time) float64 {
+	if at == nil || at.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(*at).Seconds())
+}

@@ -52,5 +52,5 @@ func sinceThen(at, now time.Time) (seconds float64, since *time.Time) {
 	if at.IsZero() {
 		return 0, nil
 	}
-	return max(0, now.Sub(at).Seconds()), &at
+	return operations.SecondsSince(&at, now), &at
 }

@@ -45,7 +45,7 @@ func Figures(pool *pgxpool.Pool, brokered []string) operations.More {
 		batch.Queue(`select count(*), min(coalesce(failing_at, due_at)) filter (where failing_at is not null
 			or due_at < $1) from text where state = 'waiting'`, now).QueryRow(func(row pgx.Row) error {
 			err := row.Scan(&texts.Value, &late.Since)
-			late.Value = ago(late.Since, now)
+			late.Value = operations.SecondsSince(late.Since, now)
 			return err
 		})
 		behind := operations.Reading{Name: operations.BrokerBehind}
@@ -110,19 +110,11 @@ func brokerLinesInto(behind *operations.Reading, now time.Time) func(rows pgx.Ro
 		_, err := pgx.ForEachRow(rows, []any{&partner, &since}, func() error {
 			at := since
 			if behind.Since == nil {
-				behind.Since, behind.Value = &at, ago(&at, now)
+				behind.Since, behind.Value = &at, operations.SecondsSince(&at, now)
 			}
 			behind.Lines = append(behind.Lines, operations.Line{ID: partner, Since: &at, Amiss: true})
 			return nil
 		})
 		return err
 	}
-}
-
-// ago is how many seconds have passed since a time; 0 where there is none.
-func ago(at *time.Time, now time.Time) float64 {
-	if at == nil {
-		return 0
-	}
-	return max(0, now.Sub(*at).Seconds())
 }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/operations"
 	"footbridge/services/bridging"
 	"footbridge/services/journey"
 )
@@ -61,8 +62,8 @@ func showWaiting(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) erro
 			last = read
 		}
 		now := clock.Now()
-		o.ObserveFloat64(help, secondsSince(last.HelpDue, now))
-		o.ObserveFloat64(down, secondsSince(last.ChannelDown, now))
+		o.ObserveFloat64(help, operations.SecondsSince(&last.HelpDue, now))
+		o.ObserveFloat64(down, operations.SecondsSince(&last.ChannelDown, now))
 		return nil
 	}, help, down)
 	return err
@@ -94,16 +95,8 @@ func showVoid(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) error {
 			last = read
 		}
 		o.ObserveInt64(journeys, int64(last.Journeys))
-		o.ObserveFloat64(age, secondsSince(last.Since, now))
+		o.ObserveFloat64(age, operations.SecondsSince(&last.Since, now))
 		return nil
 	}, journeys, age)
 	return err
-}
-
-// secondsSince is for how long something has been so; 0 where it is not.
-func secondsSince(at, now time.Time) float64 {
-	if at.IsZero() {
-		return 0
-	}
-	return max(0, now.Sub(at).Seconds())
 }

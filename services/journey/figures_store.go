@@ -93,11 +93,8 @@ func (w watch) figures(now time.Time) []operations.Reading {
 	if err := w.amiss(now); err != nil {
 		away.Why = err.Error()
 	}
-	blind := operations.Reading{Name: operations.SentinelBlind, Since: w.looked}
-	if w.looked != nil {
-		blind.Value = max(0, now.Sub(*w.looked).Seconds())
-	}
-	return []operations.Reading{away, blind}
+	return []operations.Reading{away, {Name: operations.SentinelBlind, Since: w.looked,
+		Value: operations.SecondsSince(w.looked, now)}}
 }
 
 // endOfLease stands for how long nobody has looked where nobody ever did.
