@@ -223,6 +223,12 @@ func (f *Follower) Leave() {
 // newest is the time part of the id that NewID made last: milliseconds since 1970, then 12 bits of their fraction.
 var newest atomic.Uint64
 
+// LowestID and HighestID are before and after every id, in the order in which ids sort.
+const (
+	LowestID  = "00000000-0000-0000-0000-000000000000"
+	HighestID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+)
+
 // NewID mints a UUIDv7 (RFC 9562) for the instant t: 48 bits of milliseconds since 1970, 12 bits of the fraction of
 // the millisecond (method 3 of its section 6.2), then randomness. Ids of journeys, messages and steps are made here:
 // they fall into the day partition of t, and those that one process makes in turn, each for its own now, sort in that

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/pg"
 )
 
@@ -59,7 +60,7 @@ func (f *Flow) rebuild(ctx context.Context, info *jetstream.StreamInfo, known st
 	if err != nil {
 		return err
 	}
-	older, err := f.republish(f.life, "00000000-0000-0000-0000-000000000000", pg.UUIDFloor(hourAgo), &last)
+	older, err := f.republish(f.life, clock.LowestID, pg.UUIDFloor(hourAgo), &last)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (f *Flow) rebuild(ctx context.Context, info *jetstream.StreamInfo, known st
 func (f *Flow) lastOutboxed(ctx context.Context) (id string, err error) {
 	err = f.cfg.Pool.QueryRow(ctx, `select id::text from outbox order by id desc limit 1`).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "00000000-0000-0000-0000-000000000000", nil
+		return clock.LowestID, nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("reading the outbox: %w", err)

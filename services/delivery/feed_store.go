@@ -70,9 +70,6 @@ func givenTo(q flow.Queuer, who principal.Principal, before int64, limit int, in
 		})
 }
 
-// lastID comes after every id.
-const lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-
 // toldPartners queues what the partners of these offers were told of them before an event, the newest first, by members
 // and by the ways that it is known to have come. Who may read it, mayRead has said. A digest is of all that was there
 // when it went.

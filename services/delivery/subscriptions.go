@@ -383,7 +383,7 @@ func (a api) attempts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	before := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	before := clock.HighestID
 	if len(page.After) == 1 && clock.IsID(page.After[0]) {
 		before = page.After[0]
 	}

@@ -50,7 +50,7 @@ func (a api) toldOf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	before := lastID
+	before := clock.HighestID
 	if len(page.After) == 1 {
 		if before = page.After[0]; !clock.IsID(before) {
 			return httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Begin again without "+

@@ -73,7 +73,7 @@ type listed struct {
 // listOffers queues a page of the offers that stand; to a partner also of those that are over and of which it has not
 // said what it did with what it knew: whoever looks before a session that was called off has to see it.
 func listOffers(q flow.Queuer, who principal.Principal, after []string, limit int, into func([]listed)) error {
-	afterAt, afterID := time.Time{}, "00000000-0000-0000-0000-000000000000"
+	afterAt, afterID := time.Time{}, clock.LowestID
 	if len(after) == 2 {
 		var err error
 		if afterAt, err = time.Parse(time.RFC3339Nano, after[0]); err != nil {

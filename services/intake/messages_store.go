@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/services/intake/record"
@@ -55,7 +56,7 @@ const beforeAtOnce = 20
 // and under no lock: what arrives meanwhile waits for nobody's dry run. What has been erased meanwhile is left out.
 func (s *Service) rawBefore(ctx context.Context, who principal.Principal, held *quarantinedMessage) (before [][]byte,
 	err error) {
-	after := "00000000-0000-0000-0000-000000000000"
+	after := clock.LowestID
 	for read := 0; held.Visit != "" && read < mostOfVisit; read += beforeAtOnce {
 		rows, err := s.pool.Query(ctx, `select m.id::text, m.raw, k.wrapped from message m
 			join message_key k on k.message = m.id

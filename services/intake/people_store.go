@@ -473,7 +473,7 @@ func personOf(tx *flow.Tx, _ principal.Principal, journey string) (person string
 // the record; by one journey, where it is named.
 func (s *Service) accessLog(tx *flow.Tx, who principal.Principal, ref, journey string, page httpx.Page) (
 	[]AccessLogEntry, error) {
-	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	after := clock.HighestID
 	if len(page.After) == 1 {
 		after = page.After[0]
 	}

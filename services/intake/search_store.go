@@ -91,10 +91,10 @@ const searchColumns = `select id::text, at, role, subject, looked_by, found, sub
 // so that what is reviewed up to one has been seen; or all, the newest first.
 func (s *Service) searches(tx *flow.Tx, who principal.Principal, waiting bool, page httpx.Page) (all []SearchLine,
 	err error) {
-	after, statement := "ffffffff-ffff-ffff-ffff-ffffffffffff", searchColumns+
+	after, statement := clock.HighestID, searchColumns+
 		` and id < $3::uuid order by id desc limit $4`
 	if waiting {
-		after, statement = "00000000-0000-0000-0000-000000000000", searchColumns+
+		after, statement = clock.LowestID, searchColumns+
 			` and id > $3::uuid and reviewed_at is null and subject <> $2 order by id limit $4`
 	}
 	if len(page.After) == 1 {

@@ -820,11 +820,11 @@ func (l *LedgerLine) into() []any {
 // ledger lists messages, the newest first, that the principal may see.
 func (s *Service) ledger(ctx context.Context, who principal.Principal, filter ledgerFilter,
 	page httpx.Page) ([]LedgerLine, error) {
-	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	after := clock.HighestID
 	if len(page.After) == 1 {
 		after = page.After[0]
 	}
-	floor := "00000000-0000-0000-0000-000000000000"
+	floor := clock.LowestID
 	if !filter.From.IsZero() {
 		floor = clock.FloorID(filter.From)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -48,12 +49,6 @@ type cursor struct {
 	ID string    // of the step that is next, or of the closed journey
 }
 
-// Before the first and after the last, in either order.
-const (
-	lowestID  = "00000000-0000-0000-0000-000000000000"
-	highestID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-)
-
 var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // listed is one journey of a list, with the step that holds it.
@@ -76,7 +71,7 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 		before = now.Add(-grace)
 	}
 	if after == nil {
-		after = &cursor{ID: lowestID}
+		after = &cursor{ID: clock.LowestID}
 	}
 	steps := stepsInStretch
 	if scope.Person != "" {
@@ -148,7 +143,7 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 		before = f.Before
 	}
 	if after == nil {
-		after = &cursor{ID: lowestID}
+		after = &cursor{ID: clock.LowestID}
 	}
 	args := []any{values, after.At, after.ID, before, limit}
 	page := stepsPage(source)
@@ -232,24 +227,25 @@ func takenPage(source string) string {
 // on ($7): the end of an index by the transactions in which steps came. To a list of an owner's a step comes when it is
 // opened or handed to them, to that of all when it is opened; and to one that ended with a time ($9) when that goes on.
 func newPage(source string) string {
+	const seen = `pg_visible_in_snapshot(case when $6::text[] is null and $7 = '' then opened_in else came_in end,
+						$8::text::pg_snapshot)`
 	const shown = `($6::text[] is null or owner = any($6) or added_owners && $6) and ($7 = '' or taken_by = $7)`
 	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
 			from (
 				select * from step where organisation = o.name and state = 'open'
 					and came_in >= pg_snapshot_xmin($8::text::pg_snapshot)
-					and not pg_visible_in_snapshot(case when $6::text[] is null and $7 = '' then opened_in else came_in end,
-						$8::text::pg_snapshot) and `+shown+`
+					and not `+seen+` and `+shown+`
 				union all
-				select * from step where organisation = o.name and state = 'open' and due_at >= $9 and due_at < $4 and `+shown+`
-					and pg_visible_in_snapshot(case when $6::text[] is null and $7 = '' then opened_in else came_in end,
-						$8::text::pg_snapshot)) s
+				select * from step where organisation = o.name and state = 'open' and due_at >= $9 and due_at < $4
+					and `+seen+` and `+shown+`) s
 				left join journey j on `+itsJourney+`
 			where (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
 			order by s.due_at, s.id limit $5`)
 }
 
 const (
-	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, s.state, s.line, j.known`
+	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at,
+		s.first_due_at, s.overdue_level, s.state, s.line, j.known`
 	// itsJourney finds the journey of a step that has no line of it: no row is looked for where the step has.
 	itsJourney  = `j.id = case when s.line is null then s.journey end`
 	stepShownTo = `(j.id is null or not j.barred && $1)`
@@ -266,7 +262,7 @@ const (
 func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {
 	source, table, values := whose(scopeOf(p), done)
 	if after == nil {
-		after = &cursor{At: endOfTime, ID: highestID}
+		after = &cursor{At: endOfTime, ID: clock.HighestID}
 	}
 	q.Queue(closedPage(source, table), values, after.At, after.ID, limit).
 		Query(func(rows pgx.Rows) error {

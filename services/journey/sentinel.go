@@ -102,8 +102,8 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	if cfg.Tracer == nil {
 		cfg.Tracer = noop.NewTracerProvider().Tracer("")
 	}
-	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID,
-		closed: lowestID, late: cursor{ID: lowestID}, services: map[string]*reach{}}, nil
+	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: clock.LowestID,
+		closed: clock.LowestID, late: cursor{ID: clock.LowestID}, services: map[string]*reach{}}, nil
 }
 
 // Run looks each Every until ctx ends, and at once where a test or a simulation moves its clock by as much. Trouble is
@@ -201,7 +201,7 @@ func (s *Sentinel) overdue(ctx context.Context, now time.Time, keep func([]findi
 			return err
 		}
 		if s.late = last; n < s.cfg.Slice {
-			s.late = cursor{ID: lowestID}
+			s.late = cursor{ID: clock.LowestID}
 			return nil
 		}
 		if len(found) == 0 {
@@ -243,7 +243,7 @@ func (s *Sentinel) nextWhole(ctx context.Context, after *string, closed bool, li
 	if err != nil {
 		return nil, err
 	}
-	if *after = lowestID; len(all) == limit {
+	if *after = clock.LowestID; len(all) == limit {
 		*after = all[limit-1].ID
 	}
 	return all, nil
@@ -366,7 +366,7 @@ func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now tim
 	settled := now.Add(-s.cfg.Decide)
 	r := s.services[service]
 	if r == nil {
-		r = &reach{upTo: settled.Add(-24 * time.Hour), after: lowestID}
+		r = &reach{upTo: settled.Add(-24 * time.Hour), after: clock.LowestID}
 		if !before.IsZero() && before.Before(r.upTo) {
 			r.upTo = before
 		}
@@ -417,7 +417,7 @@ func (s *Sentinel) slice(ctx context.Context, pool *pgxpool.Pool, service string
 	if err != nil {
 		return err
 	}
-	r.after = cmp.Or(upTo, lowestID)
+	r.after = cmp.Or(upTo, clock.LowestID)
 	return nil
 }
 

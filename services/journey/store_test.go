@@ -484,8 +484,8 @@ func TestListsReadStretchesOfAnIndex(t *testing.T) {
 		}
 		closedSource, closedTable, _ := whose(scope, done)
 		for sql, args := range map[string][]any{
-			listPage(source, table, steps):        {values, now, lowestID, endOfTime, 50, 1.0},
-			closedPage(closedSource, closedTable): {values, endOfTime, highestID, 50},
+			listPage(source, table, steps):        {values, now, clock.LowestID, endOfTime, 50, 1.0},
+			closedPage(closedSource, closedTable): {values, endOfTime, clock.HighestID, 50},
 		} {
 			rows, err := pool.Query(ctx, `explain `+sql, args...)
 			if err != nil {
