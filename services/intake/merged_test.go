@@ -188,13 +188,8 @@ func TestANoOfARecordThatNobodyConfirmedHoldsAYesAndEndsNothing(t *testing.T) {
 			p := newSite(t).start()
 			one, a := p.discharge(t, "V1", "L1", "1990-04-01")
 			two, b := p.discharge(t, "V2", "L2", "1990-04-01")
-			answer := func(journey, state string) {
-				t.Helper()
-				p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
-					`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
-			}
-			answer(two, "given")
-			answer(one, "declined")
+			p.answersFollowUp(t, two, "given")
+			p.answersFollowUp(t, one, "declined")
 			h := newHospital()
 			h.patient = "L2"
 			p.tell(t, p.dial(t), h.message("A40", giveUp("L1")))
@@ -224,20 +219,16 @@ func TestNobodyAnswersByAMergeOrItsUndoing(t *testing.T) {
 	p := newSite(t).start()
 	one, a := p.discharge(t, "V1", "L1", "1990-04-01")
 	two, b := p.discharge(t, "V2", "L2", "1990-04-01")
-	answer := func(journey, state string) {
-		t.Helper()
-		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
-			`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
-	}
-	answer(two, "given")
-	answer(one, "declined")
+	p.answersFollowUp(t, two, "given")
+	p.answersFollowUp(t, one, "declined")
 	merge := func(path string) {
 		t.Helper()
-		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+path, `{"other":"`+a+`","reason":"compared","confirm":true}`)
+		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+path,
+			`{"other":"`+a+`","reason":"compared","confirm":true}`)
 	}
 	merge("/merge")
 	merge("/unmerge")
-	answer(two, "withdrawn")
+	p.answersFollowUp(t, two, "withdrawn")
 	var told []string
 	for _, e := range p.eventsOf(t, two, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn,
 		schemas.ConsentLapsed) {
@@ -255,4 +246,11 @@ func TestNobodyAnswersByAMergeOrItsUndoing(t *testing.T) {
 	if !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
+}
+
+// answersFollowUp records what the person of a journey said to a follow-up session.
+func (p *process) answersFollowUp(t *testing.T, journey, state string) {
+	t.Helper()
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+		`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
 }

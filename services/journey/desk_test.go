@@ -311,7 +311,8 @@ func TestALineSaysOfItsJourneyWhatTheJourneyKnows(t *testing.T) {
 		from := len(s.events)
 		say()
 		mustApply(t, w.Service, w.pool, withIDs(s.events[from:]))
-		if n := count(t, w.db.Admin(), `select count(*) from journey.step where state = 'open' and line is null`); n != without {
+		n := count(t, w.db.Admin(), `select count(*) from journey.step where state = 'open' and line is null`)
+		if n != without {
 			t.Errorf("%s: %d open steps have no line", what, n)
 		}
 		with := w.desk("").Items

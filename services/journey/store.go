@@ -341,8 +341,8 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 // handOver queues that a step's owners have changed by hand, and whether the owner has acknowledged it. When the step
 // is next looked at stays.
 func handOver(q queuer, s Step, h command) {
-	q.Queue(`update step set owner = $2, added_owners = $3, came_in = pg_current_xact_id(), acknowledged_at = case when $4 then $5 else acknowledged_at
-		end, taken_by = case when $4 then $6 else '' end
+	q.Queue(`update step set owner = $2, added_owners = $3, came_in = pg_current_xact_id(),
+			acknowledged_at = case when $4 then $5 else acknowledged_at end, taken_by = case when $4 then $6 else '' end
 		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == commandTaken, h.At,
 		h.By)
 	q.Queue(`insert into hand (id, step, journey, what, owner, done_by, at) values ($1, $2, $3, $4, $5, $6, $7)`,

@@ -100,7 +100,8 @@ func (r *run) tellsTick(ctx context.Context) error {
 		}
 		delete(r.told.covered, id)
 	}
-	for name, list := range map[string][]string{"gained": gained, "lost": slices.Sorted(maps.Keys(r.told.covered))} {
+	lost := slices.Collect(maps.Keys(r.told.covered))
+	for name, list := range map[string][]string{"gained": gained, "lost": lost} {
 		if len(list) > 0 {
 			slices.Sort(list)
 			said[name] = list
